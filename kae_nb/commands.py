@@ -6,7 +6,7 @@
 __all__ = ['DEMO_MODELS', 'default_epochs', 'demo', 'plot_demo', 'one_line_errors', 'check_device', 'check_figure',
            'check_folder', 'kae_demo']
 
-# %% ../nbs/51_commands.ipynb #a5235b20
+# %% ../nbs/51_commands.ipynb #242f37d6
 import math, os, sys, tempfile, time
 from contextlib import contextmanager
 from pathlib import Path
@@ -15,6 +15,7 @@ import pandas as pd
 import torch
 from fastcore.script import call_parse
 from sklearn.decomposition import PCA
+from sklearn.manifold import TSNE
 
 from .autoencoder import AutoEncoder, encode, write_safely
 from .classification import nearest_neighbor_accuracy
@@ -23,7 +24,7 @@ from .layer import check_size
 from .reconstruction import reconstruction_mse, show_reconstructions
 from .training import fit
 
-# %% ../nbs/51_commands.ipynb #f57248c8
+# %% ../nbs/51_commands.ipynb #b135ed2a
 DEMO_MODELS = {     # name in the table: what AutoEncoder takes
     'AE': dict(layer='linear'),
     'KAE (p=1)': dict(layer='kae', order=1),
@@ -62,14 +63,14 @@ def demo(
     pca = PCA(latent_dim, random_state=seed).fit(dataset.x_train.numpy())
     measure('PCA', pca, pca.components_.size + pca.mean_.size, time.perf_counter() - start)
     for name, options in DEMO_MODELS.items():
-        if progress: print(f'training {name}', file=sys.stderr)
+        if progress: print(f'training {name} on {dataset.name}, {epochs} epochs', file=sys.stderr)
         torch.manual_seed(seed)
         model = AutoEncoder(dataset.in_features, latent_dim, **options)
         histories[name] = fit(model, dataset, epochs, seed=seed, device=device, progress=progress)
         measure(name, model, sum(p.numel() for p in model.parameters()), sum(histories[name].seconds))
     return pd.DataFrame(rows).set_index('model'), models, histories
 
-# %% ../nbs/51_commands.ipynb #7837aa50
+# %% ../nbs/51_commands.ipynb #20e15dc6
 def plot_demo(
     dataset, # the `Dataset` of the run
     table, # the three things that `demo` returns
@@ -86,19 +87,18 @@ def plot_demo(
     curves, codes = bottom.subplots(1, 2)
     for name, history in histories.items(): history.plot(curves, label=name)
     curves.axhline(table.test_mse['PCA'], color='0.5', ls='--', label='PCA')
-    curves.set(yscale='log', title='test error by epoch')
+    curves.set_title('test error by epoch')
     curves.legend(frameon=False)
 
     best = table.test_mse.idxmin()
     shown = slice(0, 2000)                                      # more points than this hide each other
-    z = encode(models[best], dataset.x_test[shown]).cpu().numpy()
-    if z.shape[1] > 2: z = PCA(2, random_state=0).fit_transform(z)
-    y = dataset.y_test[shown].cpu()
+    z, y = encode(models[best], dataset.x_test[shown]).cpu().numpy(), dataset.y_test[shown].cpu()
+    if z.shape[1] > 2: z = TSNE(init='pca', perplexity=min(30, len(z) - 1), random_state=0).fit_transform(z)
     colors = plt.get_cmap('tab10' if len(dataset.classes) <= 10 else 'turbo', len(dataset.classes))
     for label, class_name in enumerate(dataset.classes):
         points = z[y == label]
         codes.scatter(points[:, 0], points[:, -1], s=5, color=colors(label), label=class_name)
-    codes.set(title=f'codes of {best}, two main directions', xlabel='first direction', ylabel='second direction')
+    codes.set(title=f'codes of {best}, laid out by t-SNE', xlabel='t-SNE 1', ylabel='t-SNE 2', xticks=[], yticks=[])
     if len(dataset.classes) <= 10: codes.legend(frameon=False, markerscale=2, fontsize=8, loc='center left', bbox_to_anchor=(1, 0.5))
     return figure
 
@@ -152,7 +152,7 @@ def check_folder(
     except OSError as error: raise OSError(f'cannot write to {path}: {error.strerror}') from error
     return path
 
-# %% ../nbs/51_commands.ipynb #3f0ffad4
+# %% ../nbs/51_commands.ipynb #eff48026
 @call_parse
 def kae_demo(
     dataset:str='digits', # digits, mnist, fashion_mnist, cifar10 or cifar100
@@ -172,9 +172,9 @@ def kae_demo(
         out = check_figure(out)
         if save: check_folder(save if Path(save).exists() else Path(save).absolute().parent)
         data = load_dataset(dataset, data_root)
-        print(data)
         table, models, histories = demo(data, latent_dim, epochs, seed, device)
         columns = dict(parameters='{:,}'.format, seconds='{:.1f}'.format, test_mse='{:.4f}'.format, nn_accuracy='{:.3f}'.format)
+        print(data)
         print(table.rename_axis(None).to_string(formatters=columns))
         write_safely(out, plot_demo(data, table, models, histories).savefig)
         print(f'figure: {out}')

@@ -58,7 +58,7 @@ def one_cycle(
     if progress < warm_up: return start + (1 - start)*(1 - math.cos(math.pi*progress/warm_up))/2
     return (1 + math.cos(math.pi*(progress - warm_up)/(1 - warm_up)))/2
 
-# %% ../nbs/22_training.ipynb #5897c765
+# %% ../nbs/22_training.ipynb #d8f3d098
 def _check_fit(model, dataset):
     "Raise a `ValueError` where model and data cannot be trained together."
     n, d = dataset.x_train.shape
@@ -113,5 +113,5 @@ def fit(
             if not math.isfinite(history.train_loss[-1]):
                 raise FloatingPointError(f'the loss became {history.train_loss[-1]} in epoch {epoch + 1}; a smaller lr than {lr:g} usually helps')
             history.test_loss.append(mean_error(reconstruction_errors(model, x_test), protocol))
-            bar.set_postfix(test_mse=f'{history.test_loss[-1]:.4f}')
+            bar.set_postfix(test_mse=f'{history.test_loss[-1]:.4f}', refresh=False)
     return history
