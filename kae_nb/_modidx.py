@@ -61,6 +61,6 @@ d = { 'settings': { 'branch': 'main',
                                  'kae_nb.training.History.frame': ('training.html#history.frame', 'kae_nb/training.py'),
                                  'kae_nb.training.History.plot': ('training.html#history.plot', 'kae_nb/training.py'),
                                  'kae_nb.training._check_fit': ('training.html#_check_fit', 'kae_nb/training.py'),
-                                 'kae_nb.training.few_threads': ('training.html#few_threads', 'kae_nb/training.py'),
+                                 'kae_nb.training._few_threads': ('training.html#_few_threads', 'kae_nb/training.py'),
                                  'kae_nb.training.fit': ('training.html#fit', 'kae_nb/training.py'),
                                  'kae_nb.training.one_cycle': ('training.html#one_cycle', 'kae_nb/training.py')}}}

@@ -20,7 +20,7 @@ from torch import nn
 from .layer import check_size
 from .layers import LAYERS, lookup, make_layer
 
-# %% ../nbs/21_autoencoder.ipynb #ab3236f4
+# %% ../nbs/21_autoencoder.ipynb #4390b48b
 PROTOCOLS = None, 'paper'
 
 def check_protocol(
@@ -36,9 +36,9 @@ class AutoEncoder(nn.Module):
         in_features:int, # d, the number of pixels
         latent_dim:int, # how many numbers a code has
         hidden_dims=(), # widths of layers between image and code; the decoder mirrors them
-        layer='kae', # a name in `LAYERS`, a class or a callable, see `make_layer`
+        layer='kae', # a name in LAYERS, a class or a callable, see make_layer
         protocol:str=None, # None, or 'paper' for a ReLU on the code
-        **layer_options, # what the layers take, such as `order=2`
+        **layer_options, # what the layers take, such as order=2
     ):
         super().__init__()
         self.in_features = check_size('in_features', in_features)
@@ -66,7 +66,7 @@ class AutoEncoder(nn.Module):
 
     def forward(self, x): return self.decode(self.encode(x))
 
-# %% ../nbs/21_autoencoder.ipynb #9e3f91f0
+# %% ../nbs/21_autoencoder.ipynb #d5a5cef3
 def write_safely(
     path, # where the file should be in the end
     write, # called with a temporary path in the same folder, writes the file there
@@ -81,7 +81,7 @@ def write_safely(
 
 @patch
 def save(self:AutoEncoder,
-    path, # file to write, usually `….safetensors`
+    path, # file to write, usually ….safetensors
 ):
     "Write the model to a safetensors file; `ValueError` for layers that have no name in `LAYERS`."
     if self.layer not in LAYERS:
@@ -92,7 +92,7 @@ def save(self:AutoEncoder,
 
 @patch(cls_method=True)
 def load(cls:AutoEncoder,
-    path, # a file that `save` wrote
+    path, # a file that save wrote
     device='cpu', # where to put the model
 ):
     "Return the model in a file; `FileNotFoundError` if there is none, `ValueError` if it is damaged or holds something else."
@@ -109,7 +109,7 @@ def load(cls:AutoEncoder,
     except RuntimeError as error: raise ValueError(f'{path} does not fit the model it describes: {error}') from error
     return model
 
-# %% ../nbs/21_autoencoder.ipynb #7738b564
+# %% ../nbs/21_autoencoder.ipynb #45929566
 def _in_batches(function, rows, batch_size):
     "Apply `function` to slices of `rows` without gradients and put the results together."
     with torch.no_grad(): return torch.cat([function(batch) for batch in rows.split(batch_size)])
@@ -125,7 +125,7 @@ def _evaluating(model, method):
     return lambda rows: torch.from_numpy(np.asarray(getattr(model, convert)(rows.cpu().numpy()), dtype=np.float32))
 
 def encode(
-    model, # an `AutoEncoder`, any module with `encode`, or a fitted scikit-learn transformer
+    model, # an AutoEncoder, any module with encode, or a fitted scikit-learn transformer
     x, # (n, d) float32 images
     batch_size:int=4096, # rows at a time, bounds the memory
 )->torch.Tensor: # (n, latent_dim) codes
@@ -133,7 +133,7 @@ def encode(
     return _in_batches(_evaluating(model, 'encode'), x, batch_size)
 
 def decode(
-    model, # an `AutoEncoder`, any module with `decode`, or a fitted scikit-learn transformer
+    model, # an AutoEncoder, any module with decode, or a fitted scikit-learn transformer
     z, # (n, latent_dim) codes
     batch_size:int=4096, # rows at a time, bounds the memory
 )->torch.Tensor: # (n, d) images in [0, 1]
@@ -141,16 +141,16 @@ def decode(
     return _in_batches(_evaluating(model, 'decode'), z, batch_size).clamp_(0, 1)
 
 def reconstruct(
-    model, # as for `encode` and `decode`
+    model, # as for encode and decode
     x, # (n, d) float32 images
     batch_size:int=4096, # rows at a time, bounds the memory
 )->torch.Tensor: # (n, d) images in [0, 1]
     "Return what is left of images after encoding and decoding."
     return decode(model, encode(model, x, batch_size), batch_size)
 
-# %% ../nbs/21_autoencoder.ipynb #bcd3a275
+# %% ../nbs/21_autoencoder.ipynb #20f2c03f
 def reconstruction_errors(
-    model, # as for `encode` and `decode`
+    model, # as for encode and decode
     x, # (n, d) float32 images
     batch_size:int=4096, # rows at a time, bounds the memory
 )->torch.Tensor: # (n,) mean squared error of each image

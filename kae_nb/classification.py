@@ -12,10 +12,10 @@ from sklearn.neighbors import KNeighborsClassifier
 from .autoencoder import encode
 from .layer import check_size
 
-# %% ../nbs/32_classification.ipynb #1b649a52
+# %% ../nbs/32_classification.ipynb #c92661e0
 def nearest_neighbor_accuracy(
-    model, # an `AutoEncoder`, any module with `encode`, or a fitted scikit-learn transformer
-    dataset, # a `Dataset`
+    model, # an AutoEncoder, any module with encode, or a fitted scikit-learn transformer
+    dataset, # a Dataset
     k:int=1, # how many neighbors vote
 )->float: # part of the test images with the right label, 0 to 1
     "Return the accuracy of k-nearest-neighbor classification of test codes among all training codes; `ValueError` for a bad `k` or codes with NaN."

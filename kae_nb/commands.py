@@ -24,7 +24,7 @@ from .layer import check_size
 from .reconstruction import reconstruction_mse, show_reconstructions
 from .training import fit
 
-# %% ../nbs/51_commands.ipynb #b135ed2a
+# %% ../nbs/51_commands.ipynb #edb14c98
 DEMO_MODELS = {     # name in the table: what AutoEncoder takes
     'AE': dict(layer='linear'),
     'KAE (p=1)': dict(layer='kae', order=1),
@@ -40,9 +40,9 @@ def default_epochs(
     return max(10, math.ceil(2000 / math.ceil(n/batch_size)))
 
 def demo(
-    dataset, # a `Dataset`
+    dataset, # a Dataset
     latent_dim:int=16, # how many numbers a code has
-    epochs:int=None, # passes over the training images, else `default_epochs`
+    epochs:int=None, # passes over the training images, else default_epochs
     seed:int=0, # of the models' first parameters and the order of the images
     device='cpu', # where to train
     progress:bool=True, # show progress bars
@@ -70,12 +70,12 @@ def demo(
         measure(name, model, sum(p.numel() for p in model.parameters()), sum(histories[name].seconds))
     return pd.DataFrame(rows).set_index('model'), models, histories
 
-# %% ../nbs/51_commands.ipynb #20e15dc6
+# %% ../nbs/51_commands.ipynb #0fe4713a
 def plot_demo(
-    dataset, # the `Dataset` of the run
-    table, # the three things that `demo` returns
-    models,
-    histories,
+    dataset, # the Dataset of the run
+    table, # the data frame that demo returns
+    models:dict, # models by name, from demo
+    histories:dict, # histories by name, from demo
 ):
     "Return a figure: originals above reconstructions, test error by epoch, and the best model's codes in two dimensions."
     import matplotlib.pyplot as plt

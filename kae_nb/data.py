@@ -122,7 +122,7 @@ def to_gray(
     red, green, blue = (images[..., i].astype(np.uint32) for i in range(3))
     return ((19595*red + 38470*green + 7471*blue + 0x8000) >> 16).astype(np.uint8)
 
-# %% ../nbs/20_data.ipynb #cebd24a5
+# %% ../nbs/20_data.ipynb #61f8fe59
 def _from_bytes(name, x_train, y_train, x_test, y_test, classes):
     "A `Dataset` from uint8 images (n, height, width) and labels."
     tensors = []
@@ -144,7 +144,7 @@ def _not_found(name, root, reason):
 
 def load_dataset(
     name:str, # 'digits', 'mnist', 'fashion_mnist', 'cifar10' or 'cifar100'
-    root=None, # folder with the data, see `data_root`
+    root=None, # folder with the data, see data_root
     download:bool=True, # download what is not there
 )->Dataset: # the images, decoded
     "Return a data set by name; `ValueError` for an unknown name or damaged files, `FileNotFoundError` if it cannot be had."
@@ -172,8 +172,8 @@ def load_dataset(
 
 def is_available(
     name:str, # a data set's name
-    root=None, # folder with the data, see `data_root`
-)->bool: # whether `load_dataset` would need no download
+    root=None, # folder with the data, see data_root
+)->bool: # whether load_dataset would need no download
     "Return whether the files of a data set are at hand; `ValueError` for an unknown name."
     lookup(DATASETS, name, 'data set')
     if name == 'digits': return True

@@ -10,19 +10,19 @@ import torch
 import torch.nn.functional as F
 from torch import nn
 
-# %% ../nbs/10_layer.ipynb #13ec327e
+# %% ../nbs/10_layer.ipynb #215f1fa2
 def check_size(
     name:str, # name of the argument, for the message
     value, # what the user gave
     least:int=1, # smallest allowed value
-)->int: # the value as an `int`
+)->int: # the value as an int
     "Return `value` as an `int`; `TypeError` if it is not a whole number, `ValueError` if it is below `least`."
     try: size = value.__index__()
     except AttributeError: raise TypeError(f'{name} must be a whole number, got {value!r}') from None
     if size < least: raise ValueError(f'{name} must be at least {least}, got {size}')
     return size
 
-# %% ../nbs/10_layer.ipynb #d24de45c
+# %% ../nbs/10_layer.ipynb #2361c1c7
 class BasisLayer(nn.Module):
     "Maps x (…, in_features) to y (…, out_features): every edge is a learned combination of `n_basis` functions."
     def __init__(self,
@@ -30,8 +30,8 @@ class BasisLayer(nn.Module):
         out_features:int, # number of outputs
         n_basis:int, # K, the number of basis functions on each edge
         bias:bool=True, # add a learned constant to each output
-        device=None, # where the parameters live, as for `nn.Linear`
-        dtype=None, # type of the parameters, as for `nn.Linear`
+        device=None, # where the parameters live, as for nn.Linear
+        dtype=None, # type of the parameters, as for nn.Linear
     ):
         super().__init__()
         self.in_features = check_size('in_features', in_features)

@@ -30,12 +30,12 @@ def lookup(
     hint = f'did you mean {near[0]!r}? ' if near else ''
     raise ValueError(f'unknown {what} {name!r}: {hint}known are {", ".join(map(repr, table))}')
 
-# %% ../nbs/15_layers.ipynb #eae4f807
+# %% ../nbs/15_layers.ipynb #5b777ffc
 def make_layer(
-    layer, # a name in `LAYERS`, a class, or a callable `(in_features, out_features, **options) -> nn.Module`
+    layer, # a name in LAYERS, a class, or a callable (in_features, out_features, **options) -> nn.Module
     in_features:int, # number of inputs
     out_features:int, # number of outputs
-    **options, # what the layer takes beyond sizes, such as `order=3`
+    **options, # what the layer takes beyond sizes, such as order=3
 )->nn.Module: # the layer
     "Return a new layer of the given kind; `ValueError` for an unknown name, `TypeError` for an option that the layer does not take."
     make = layer if callable(layer) else lookup(LAYERS, layer, 'layer')

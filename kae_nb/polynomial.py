@@ -12,7 +12,7 @@ from torch import nn
 
 from .layer import BasisLayer, check_size
 
-# %% ../nbs/11_polynomial.ipynb #0c76c0dd
+# %% ../nbs/11_polynomial.ipynb #1673897d
 class PolynomialLayer(BasisLayer):
     "The KAE layer: maps x (…, in_features) to y (…, out_features), a polynomial of degree `order` on every edge."
     def __init__(self,
@@ -20,8 +20,8 @@ class PolynomialLayer(BasisLayer):
         out_features:int, # number of outputs
         order:int=3, # p, the degree of the polynomials, at least 1
         bias:bool=True, # add a learned constant to each output, beside the constants on the edges
-        device=None, # where the parameters live, as for `nn.Linear`
-        dtype=None, # type of the parameters, as for `nn.Linear`
+        device=None, # where the parameters live, as for nn.Linear
+        dtype=None, # type of the parameters, as for nn.Linear
     ):
         self.order = check_size('order', order)
         super().__init__(in_features, out_features, self.order + 1, bias, device, dtype)

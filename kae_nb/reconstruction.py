@@ -11,9 +11,9 @@ import torch.nn.functional as F
 
 from .autoencoder import mean_error, reconstruct, reconstruction_errors
 
-# %% ../nbs/30_reconstruction.ipynb #ceabef57
+# %% ../nbs/30_reconstruction.ipynb #6d93a681
 def reconstruction_mse(
-    model, # an `AutoEncoder`, any module with `encode` and `decode`, or a fitted scikit-learn transformer
+    model, # an AutoEncoder, any module with encode and decode, or a fitted scikit-learn transformer
     x, # (n, d) float32 images in [0, 1]
     protocol:str=None, # None for the mean over images, 'paper' for the mean over batches of 256
 )->float: # mean squared error for a pixel
