@@ -5,7 +5,7 @@
 # %% auto #0
 __all__ = ['LAYERS', 'THEIR_STATES', 'lookup', 'make_layer', 'import_state', 'edge_values', 'plot_activations']
 
-# %% ../nbs/15_layers.ipynb #267b9ecd
+# %% ../nbs/15_layers.ipynb #e419005f
 from difflib import get_close_matches
 
 import torch
@@ -14,13 +14,15 @@ from torch import nn
 from .fourier import FourierLayer
 from .polynomial import PolynomialLayer
 from .spline import BSplineLayer
+from .wavelet import WaveletLayer
 
-# %% ../nbs/15_layers.ipynb #060d372d
+# %% ../nbs/15_layers.ipynb #567bb148
 LAYERS = {
     'linear': nn.Linear,        # y = Wx + b: the ordinary autoencoder
     'kae': PolynomialLayer,     # polynomials on edges: the paper's layer
     'kan': BSplineLayer,        # B-splines on edges, and a SiLU
     'fourierkan': FourierLayer, # sines and cosines on edges
+    'wavkan': WaveletLayer,     # wavelets on edges, each with its own scale and place
 }
 
 # %% ../nbs/15_layers.ipynb #358df8fd
@@ -47,7 +49,7 @@ def make_layer(
     try: return make(in_features, out_features, **options)
     except TypeError as error: raise TypeError(f'layer {layer!r} with options {options}: {error}') from error
 
-# %% ../nbs/15_layers.ipynb #6756d377
+# %% ../nbs/15_layers.ipynb #fb664bb9
 def _from_kae(state): return dict(coefficients=state['coeffs'].mT, bias=state['bias'].flatten())
 def _from_spline(state):
     rows = [state['base_weight'].unsqueeze(1), state['spline_weight'].mT]
@@ -55,11 +57,16 @@ def _from_spline(state):
 def _from_fourier(state):
     return dict(coefficients=state['fouriercoeffs'].permute(1, 3, 0, 2).flatten(1, 2), bias=state['bias'].flatten())
 
+def _from_wavelet(state):
+    ours = dict(weight=state['wavelet_weights'], translation=state['translation'], scale=state['scale'])
+    return ours | {key.replace('bn.', 'norm.'): value for key, value in state.items() if key.startswith('bn.')}     # weight1 is unused
+
 THEIR_STATES = {    # type of our layer: function from their state_dict to ours
     nn.Linear: dict,
     PolynomialLayer: _from_kae,
     BSplineLayer: _from_spline,
     FourierLayer: _from_fourier,
+    WaveletLayer: _from_wavelet,
 }
 
 def import_state(
