@@ -65,4 +65,4 @@ def test_unknown_option(tmp_path):
 def test_layer_names():
     "An unknown layer, from Python: the command has no such option."
     from kae_nb.autoencoder import AutoEncoder
-    with pytest.raises(ValueError, match="unknown layer 'kea': did you mean 'kae'"): AutoEncoder(64, 4, layer='kea')
+    with pytest.raises(ValueError, match="unknown layer 'kaes': did you mean 'kae'"): AutoEncoder(64, 4, layer='kaes')
