@@ -17,6 +17,9 @@ from tqdm.auto import tqdm
 from .autoencoder import check_protocol, mean_error, reconstruction_errors
 from .layer import check_size
 
+# %% ../nbs/22_training.ipynb #d9804a5d
+torch.set_flush_denormal(True)
+
 # %% ../nbs/22_training.ipynb #fefbc1e3
 @dataclass
 class History:
