@@ -13,7 +13,7 @@ import torch.nn.functional as F
 
 from .autoencoder import encode, mean_error, reconstruct
 
-# %% ../nbs/30_reconstruction.ipynb #406b2e42
+# %% ../nbs/30_reconstruction.ipynb #8c9bb1bd
 def as_images(
     x, # (n, d) images, a tensor or an array of floats
     model=None, # the model that shall take them
@@ -22,7 +22,7 @@ def as_images(
     x = torch.as_tensor(x)
     if x.ndim != 2 or not x.numel(): raise ValueError(f'expected images of shape (n, d) with n > 0, got {tuple(x.shape)}')
     if not x.is_floating_point(): raise ValueError(f'expected images as floats in [0, 1], got {x.dtype}; divide bytes by 255')
-    if not torch.isfinite(x).all(): raise ValueError('the images hold NaN or infinite values')
+    if not all(torch.isfinite(part).all() for part in x.split(4096)): raise ValueError('the images hold NaN or infinite values')
     takes = getattr(model, 'in_features', getattr(model, 'n_features_in_', x.shape[1]))
     if takes != x.shape[1]: raise ValueError(f'the model takes images of {takes} pixels, got {x.shape[1]}')
     return x.float()
@@ -103,7 +103,7 @@ def ssim(
     similarity = (2*mean_a*mean_b + c1)*(2*covariance + c2) / ((mean_a**2 + mean_b**2 + c1)*(var_a + var_b + c2))
     return similarity.flatten(1).mean(1)
 
-# %% ../nbs/30_reconstruction.ipynb #d0890611
+# %% ../nbs/30_reconstruction.ipynb #508942c5
 def evaluate_reconstruction(
     model, # an AutoEncoder, any module with encode and decode, or a fitted scikit-learn transformer
     x, # (n, d) images in [0, 1]
@@ -115,7 +115,7 @@ def evaluate_reconstruction(
     def score(a, b):
         similarity = ssim(a, b, image_shape) if large else torch.full((len(a),), torch.nan, device=a.device)
         return torch.stack([squared_errors(a, b), psnr(a, b), similarity], 1)
-    errors, decibels, similarities = image_scores(model, x, score).T
+    errors, decibels, similarities = image_scores(model, x, score).T.contiguous()
     return dict(reconstruction_mse=mean_error(errors, protocol), psnr=decibels.mean().item(), ssim=similarities.mean().item())
 
 # %% ../nbs/30_reconstruction.ipynb #55c4a2b4
