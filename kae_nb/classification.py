@@ -82,7 +82,7 @@ def plot_confusion(
                 if counts[i, j]: ax.text(j, i, int(counts[i, j]), ha='center', va='center', fontsize=7, color='0.6' if i == j else 'w' if wrong[i, j] > wrong.max()/2 else 'k')
     return ax
 
-# %% ../nbs/32_classification.ipynb #d09bf78e
+# %% ../nbs/32_classification.ipynb #44458749
 PROBES = {          # name: a new, unfitted classifier from a seed
     'knn': lambda seed: KNeighborsClassifier(5, n_jobs=-1),
     'logistic': lambda seed: LogisticRegression(max_iter=1000, random_state=seed),
@@ -90,7 +90,7 @@ PROBES = {          # name: a new, unfitted classifier from a seed
     'mlp': lambda seed: MLPClassifier((128,), early_stopping=True, max_iter=300, random_state=seed),
 }
 
-def _labelled(y, n, seed):
+def _labeled(y, n, seed):
     "Indices of `n` training images drawn at random, but at least one of each class."
     order = torch.randperm(len(y), generator=torch.Generator().manual_seed(seed))
     first = torch.stack([(y[order] == label).nonzero()[0, 0] for label in y.unique()])      # places of the first of each class
@@ -102,8 +102,8 @@ def probe_accuracy(
     model, # an AutoEncoder, any module with encode, or a fitted scikit-learn transformer
     dataset, # a Dataset
     probe='logistic', # 'knn', 'logistic', 'svm', 'mlp', or a classifier as scikit-learn's
-    n:int=10_000, # how many labelled training images, at least one of each class; all, if there are no more
-    seed:int=0, # of the draw of labelled images, and of the classifier
+    n:int=10_000, # how many labeled training images, at least one of each class; all, if there are no more
+    seed:int=0, # of the draw of labeled images, and of the classifier
 )->float: # part of the test images with the right label, 0 to 1
     "Return the test accuracy of a classifier that learns from codes and labels; `ValueError` for a bad `n`, one class, or codes with NaN."
     return _probe(_codes_and_labels(model, dataset), probe, n, seed)
@@ -111,20 +111,20 @@ def probe_accuracy(
 def _probe(codes_and_labels, probe, n, seed):
     train, y_train, test, y_test = codes_and_labels
     n, n_classes = min(check_size('n', n), len(train)), len(y_train.unique())
-    if n < n_classes: raise ValueError(f'n={n} labelled images cannot show {n_classes} classes')
+    if n < n_classes: raise ValueError(f'n={n} labeled images cannot show {n_classes} classes')
     if isinstance(probe, str): probe = lookup(PROBES, probe, 'probe')(seed)
-    chosen = _labelled(y_train, n, seed)
+    chosen = _labeled(y_train, n, seed)
     classifier = make_pipeline(StandardScaler(), probe).fit(train[chosen].numpy(), y_train[chosen].numpy())
     return float(classifier.score(test.numpy(), y_test.numpy()))
 
-# %% ../nbs/32_classification.ipynb #8e7d8734
+# %% ../nbs/32_classification.ipynb #38e886c2
 def label_curve(
     model, # an AutoEncoder, any module with encode, or a fitted scikit-learn transformer
     dataset, # a Dataset
-    counts=(10, 30, 100, 300, 1000, 3000, 10_000), # numbers of labelled training images
+    counts=(10, 30, 100, 300, 1000, 3000, 10_000), # numbers of labeled training images
     probe='logistic', # as for probe_accuracy
     seeds=(0, 1, 2), # of the draws
-)->dict: # mean accuracy over the seeds, by number of labelled images
+)->dict: # mean accuracy over the seeds, by number of labeled images
     "Return the test accuracy of a classifier by the number of labels that it learns from; counts beyond the training set are left out."
     codes_and_labels = _codes_and_labels(model, dataset)
     return {n: sum(_probe(codes_and_labels, probe, n, seed) for seed in seeds) / len(seeds) for n in counts if n <= len(dataset.x_train)}

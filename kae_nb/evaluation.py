@@ -113,7 +113,7 @@ def report(
     return (f'<!doctype html><html lang="en"><head><meta charset="utf-8"><title>{html.escape(title)}</title><style>{style}</style></head><body>'
             f'<h1>{html.escape(title)}</h1><dl>{facts}</dl>{as_text(rows).to_html(border=0)}{shown}</body></html>\n')
 
-# %% ../nbs/53_evaluation.ipynb #16c45d0f
+# %% ../nbs/53_evaluation.ipynb #f3315ae9
 def check_report(
     path, # where the report shall be written
 )->Path: # the same, as a file
@@ -143,6 +143,7 @@ def kae_evaluate(
         data = load_dataset(dataset, data_root)
         codes_of(network, data.x_test[:2])                      # does it take these images?
         start, name = time.perf_counter(), Path(model).stem
+        if name == 'PCA': name = 'PCA, saved'                   # a name for each row
         models = {name: network}
         if network.latent_dim <= min(data.x_train.shape): models['PCA'] = PCA(network.latent_dim, random_state=seed).fit(data.x_train.numpy())
         rows = {}

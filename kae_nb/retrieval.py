@@ -214,7 +214,7 @@ def evaluate_retrieval(
     curve = recall_curve(model, x, max(ks), n, False, seed, protocol, y)
     return {f'recall_at_{k}': float(curve[k - 1]) for k in ks}
 
-# %% ../nbs/31_retrieval.ipynb #39fc5b03
+# %% ../nbs/31_retrieval.ipynb #40c2d62a
 def plot_recall(
     curves:dict, # recall at 1, 2, … by name, from recall_curve
     n:int=None, # images among which was sought, to draw what chance would find
@@ -222,11 +222,11 @@ def plot_recall(
 ):
     "Draw recall by the number of neighbors; return the axes."
     import matplotlib.pyplot as plt
-    if ax is None: ax = plt.subplots(figsize=(5, 3.2))[1]
+    if ax is None: ax = plt.subplots(figsize=(6, 3.2))[1]
     for name, curve in curves.items(): ax.plot(range(1, len(curve) + 1), curve, label=name)
     if n: ax.plot([1, len(curve)], [1/n, len(curve)/n], color='0.7', ls='--', label='chance')
     ax.set(xlabel='k, the number of neighbors', ylabel='recall@k', xlim=(1, None), ylim=(0, None))
-    ax.legend(frameon=False, fontsize=8)
+    ax.legend(frameon=False, fontsize=8, loc='center left', bbox_to_anchor=(1, 0.5))
     return ax
 
 def show_neighbors(
