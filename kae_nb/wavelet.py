@@ -84,8 +84,8 @@ WAVELETS = {        # name: (function, constant factor)
     'shannon': (shannon, 1.0),
 }
 
-# %% ../nbs/14_wavelet.ipynb #f4efea8f
-PIECE = 2**17       # elements of a piece for each CPU thread
+# %% ../nbs/14_wavelet.ipynb #caed5e54
+PIECE = 2**18       # elements of a piece for each CPU thread
 
 def piece_size(
     n_out:int, n_in:int, batch:int, # the whole sum
