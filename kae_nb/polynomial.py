@@ -19,7 +19,7 @@ RECURRENCES = {         # b₀ = 1, b₁ = a₀·t, bₖ₊₁ = aₖ·t·bₖ -
     'hermite': lambda k: (2, 2*k),
 }
 
-# %% ../nbs/11_polynomial.ipynb #06b013be
+# %% ../nbs/11_polynomial.ipynb #f5714205
 class PolynomialLayer(BasisLayer):
     "The KAE layer: maps x (…, in_features) to y (…, out_features), a polynomial of degree `order` on every edge."
     def __init__(self,
@@ -51,11 +51,11 @@ class PolynomialLayer(BasisLayer):
             rows.append(x * rows[-1] if (a, c) == (1, 0) else a * x * rows[-1] - (c * rows[-2] if k else 0))
         return torch.stack(rows[1:], -2)
 
-    def weight(self): return self.coefficients[:, 1:]
+    def weight(self): return self.coefficients[..., 1:, :]
 
     def constant(self):
         "C₀, summed once, not once an image, and the bias."
-        constant = self.coefficients[:, 0].sum(1)
+        constant = self.coefficients[..., 0, :].sum(-1)
         return constant if self.bias is None else constant + self.bias
 
     def edges(self, x): return super().edges(x) + self.coefficients[:, 0]

@@ -64,7 +64,7 @@ def check_range(
     if not low < high or not isfinite(high - low): raise ValueError(f'{name} must be two increasing numbers, got {value!r}')
     return low, high
 
-# %% ../nbs/12_spline.ipynb #ee44238a
+# %% ../nbs/12_spline.ipynb #6438fd9a
 class BSplineLayer(BasisLayer):
     "The KAN layer: maps x (…, in_features) to y (…, out_features), a SiLU and a B-spline on every edge."
     def __init__(self,
@@ -111,7 +111,7 @@ class BSplineLayer(BasisLayer):
 
     def weight(self):
         c = self.coefficients
-        return torch.cat([c[:, :1], c[:, 1:]*self.spline_scaler[:, None]], 1)
+        return torch.cat([c[..., :1, :], c[..., 1:, :]*self.spline_scaler.unsqueeze(-2)], -2)
 
     def basis(self, x):
         "SiLU(x), B₁(x), …: (…, in_features) -> (…, 1 + grid_size + spline_order, in_features)."
