@@ -102,14 +102,14 @@ def plot_demo(
     if len(dataset.classes) <= 10: codes.legend(frameon=False, markerscale=2, fontsize=8, loc='center left', bbox_to_anchor=(1, 0.5))
     return figure
 
-# %% ../nbs/51_commands.ipynb #19c4c8d3
+# %% ../nbs/51_commands.ipynb #4dc19aa5
 @contextmanager
 def one_line_errors(
     command:str, # name of the command, for the message
 ):
     "Turn errors that a user can cause into one line on standard error and exit status 2, and Ctrl-C into status 130."
     try: yield
-    except (ValueError, OSError, FloatingPointError) as error:
+    except (ValueError, TypeError, OSError, FloatingPointError) as error:
         message = ' '.join(str(error).split())
         print(f'{command}: {message}', file=sys.stderr)
         raise SystemExit(2) from error
