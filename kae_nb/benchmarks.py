@@ -19,7 +19,7 @@ from tqdm.auto import tqdm
 
 from .autoencoder import AutoEncoder, write_safely
 from .commands import check_device, check_folder, one_line_errors
-from .layer import check_size
+from .layer import BasisLayer, check_size
 from .data import Dataset, is_available, load_dataset
 from .ensemble import fit_many
 from .layers import lookup, make_layer
@@ -196,8 +196,7 @@ def bench_layers(
             functions[name, 'mlp'] = lambda mlp=mlp, x=x, g=g: step(mlp, x, g)
         times = compare_speed(functions, seconds)
         for name, (layer, x, g) in settings.items():
-            basis = getattr(layer, 'weight', None)
-            floor = 6*math.prod(size)*layer.weight().shape[1]/rate if callable(basis) else math.nan
+            floor = 6*math.prod(size)*layer.weight_and_constant()[0].shape[1]/rate if isinstance(layer, BasisLayer) else math.nan
             rows.append(dict(layer=name, size='x'.join(map(str, size)), parameters=count_parameters(layer),
                              forward_ms=1e3*times[name][0], backward_ms=1e3*times[name][1], floor_ms=1e3*floor,
                              mlp_ms=1e3*sum(times[name, 'mlp']), times_mlp=sum(times[name])/sum(times[name, 'mlp'])))
@@ -265,8 +264,8 @@ def bench_training(
         many[name] = statistics.median(fit_many(lambda: make(name), dataset, seeds=range(seeds), **options)[0].history.seconds[0] for _ in range(2))
     seconds, rows = {name: 10*statistics.median(each) for name, each in times.items()}, []
     for name, (model, _) in runs.items():
-        basis = 1 if name == 'ae' else getattr(model.encoder[0], 'weight', None)
-        basis = basis().shape[1] if callable(basis) else basis if name == 'ae' else math.nan
+        first = model.encoder[0]
+        basis = 1 if name == 'ae' else first.weight_and_constant()[0].shape[1] if isinstance(first, BasisLayer) else math.nan
         floor = 10*n * 5*2*16*d * basis / rate
         rows.append(dict(model=name, parameters=count_parameters(model), fit_s=seconds[name], times_first=seconds[name]/seconds[models[0]],
                          floor_s=floor, times_floor=seconds[name]/floor, images_per_s=10*n/seconds[name],

@@ -33,7 +33,9 @@ class WideLayer(nn.Module):
     def forward(self, x):
         layer = self.layer
         if isinstance(layer, nn.Linear): features, weight, constant = x, layer.weight, layer.bias
-        else: features, weight, constant = layer.basis(x).flatten(-2), layer.weight().flatten(-2), layer.constant()
+        else:
+            features, (weight, constant) = layer.basis(x).flatten(-2), layer.weight_and_constant()
+            weight = weight.flatten(-2)
         if features.ndim == 2:                      # the same for all
             rows = F.linear(features, weight.flatten(0, 1), None if constant is None else constant.flatten())
             return rows.unflatten(1, weight.shape[:2]).movedim(1, 0)

@@ -60,13 +60,9 @@ class BasisLayer(nn.Module):
         "The basis functions at x: (…, in_features) -> (…, n_basis, in_features). A subclass gives this."
         raise NotImplementedError(f'{type(self).__name__} must define basis(x)')
 
-    def weight(self):
-        "What multiplies the basis: (out_features, n_basis, in_features). The coefficients, unless a subclass scales them."
-        return self.coefficients
-
-    def constant(self):
-        "What is added to each output, or None. The bias, unless a subclass has more."
-        return self.bias
+    def weight_and_constant(self):
+        "What multiplies the basis, (out_features, n_basis, in_features), and what is added to each output, or None: coefficients and bias, unless a subclass has more."
+        return self.coefficients, self.bias
 
     def product(self, x, weight, constant):
         "Expand, then multiply."
@@ -79,7 +75,7 @@ class BasisLayer(nn.Module):
 
     def forward(self, x):
         self.check_input(x)
-        weight, constant = self.weight(), self.constant()
+        weight, constant = self.weight_and_constant()
         if tracing() or x.numel() * self.n_basis <= 2 * PIECE: return self.product(x, weight, constant)
         n_pieces = -(-x.numel() * self.n_basis // PIECE)                    # a large batch: see the end of the page
         pieces = x.reshape(-1, self.in_features).chunk(n_pieces)
@@ -88,7 +84,7 @@ class BasisLayer(nn.Module):
 
     def edges(self, x):
         "The functions themselves: x (…, in_features) -> φ_{o,i}(x_i) (…, out_features, in_features)."
-        return torch.einsum('...ki,oki->...oi', self.basis(x), self.weight())
+        return torch.einsum('...ki,oki->...oi', self.basis(x), self.weight_and_constant()[0])
 
     def extra_repr(self):
         return f'in_features={self.in_features}, out_features={self.out_features}, bias={self.bias is not None}'

@@ -44,19 +44,19 @@ class PolynomialLayer(BasisLayer):
         if self.bias is not None: nn.init.zeros_(self.bias)
 
     def basis(self, x):
-        "b₁(x), …, b_order(x): (…, in_features) -> (…, order, in_features). The constant b₀ = 1 is left to `constant`."
-        rows = [1]
-        for k in range(self.order):
+        "b₁(x), …, b_order(x): (…, in_features) -> (…, order, in_features). The constant b₀ = 1 is left to `weight_and_constant`."
+        first, _ = RECURRENCES[self.polynomials](0)
+        rows = [1, x if first == 1 else first * x]
+        for k in range(1, self.order):
             a, c = RECURRENCES[self.polynomials](k)
-            rows.append(x * rows[-1] if (a, c) == (1, 0) else a * x * rows[-1] - (c * rows[-2] if k else 0))
-        return torch.stack(rows[1:], -2)
+            rows.append(x * rows[-1] if (a, c) == (1, 0) else a * x * rows[-1] - c * rows[-2])
+        return torch.stack(rows[1:], -2) if self.order > 1 else rows[1].unsqueeze(-2)
 
-    def weight(self): return self.coefficients[..., 1:, :]
-
-    def constant(self):
-        "C₀, summed once, not once an image, and the bias."
-        constant = self.coefficients[..., 0, :].sum(-1)
-        return constant if self.bias is None else constant + self.bias
+    def weight_and_constant(self):
+        "All coefficients but C₀; and C₀, summed once, not once an image, with the bias."
+        constants, weight = self.coefficients.split([1, self.order], -2)
+        constant = constants.sum((-2, -1))
+        return weight, constant if self.bias is None else constant + self.bias
 
     def edges(self, x): return super().edges(x) + self.coefficients[:, 0]
 

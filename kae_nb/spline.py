@@ -109,9 +109,9 @@ class BSplineLayer(BasisLayer):
             self.spline_scaler.uniform_(-bound, bound)
         if self.bias is not None: nn.init.zeros_(self.bias)
 
-    def weight(self):
-        c = self.coefficients
-        return torch.cat([c[..., :1, :], c[..., 1:, :]*self.spline_scaler.unsqueeze(-2)], -2)
+    def weight_and_constant(self):
+        silu, splines = self.coefficients.split([1, self.n_basis - 1], -2)
+        return torch.cat([silu, splines*self.spline_scaler.unsqueeze(-2)], -2), self.bias
 
     def basis(self, x):
         "SiLU(x), B₁(x), …: (…, in_features) -> (…, 1 + grid_size + spline_order, in_features)."
