@@ -60,14 +60,18 @@ class EachLayer(nn.Module):
     "Modules of the same make as one, whatever they compute: x (batch, in) or (models, batch, in) -> (models, batch, out)."
     def __init__(self,
         modules, # modules, all made alike
+        compile:bool=False, # one after the other, through one compiled function
     ):
         super().__init__()
-        self.layer = stack_tensors(modules)
+        self.layer, self.n, self.compile = stack_tensors(modules), len(modules), compile
+        def call(parameters, buffers, x): return torch.func.functional_call(self.layer, (parameters, buffers), (x,))
+        self.call = torch.compile(call) if compile else call
 
     def forward(self, x):
-        call = lambda parameters, buffers, x: torch.func.functional_call(self.layer, (parameters, buffers), (x,))
-        each = torch.vmap(call, (0, 0, None if x.ndim == 2 else 0), randomness='different')
-        return each(dict(self.layer.named_parameters()), dict(self.layer.named_buffers()), x)
+        parameters, buffers = dict(self.layer.named_parameters()), dict(self.layer.named_buffers())
+        if not self.compile: return torch.vmap(self.call, (0, 0, None if x.ndim == 2 else 0), randomness='different')(parameters, buffers, x)
+        def split(named): return [dict(zip(named, own)) for own in zip(*(tensor.unbind() for tensor in named.values()))] or [{}]*self.n
+        return torch.stack([self.call(*own) for own in zip(split(parameters), split(buffers), [x]*self.n if x.ndim == 2 else x)])
 
 def is_wide(
     layer, # a module
@@ -80,14 +84,15 @@ def is_wide(
 
 def stack(
     models, # modules of the same make
+    compile:bool=False, # for the layers that go through EachLayer
 )->nn.Module: # one module that gives (models, batch, …)
     "Return the models as one module, its layers wide where they can be."
     first = models[0]
     if is_wide(first): return WideLayer(models)
     if isinstance(first, (nn.ReLU, nn.Sigmoid)): return copy.deepcopy(first)
-    if type(first) not in (AutoEncoder, nn.Sequential): return EachLayer(models)
+    if type(first) not in (AutoEncoder, nn.Sequential): return EachLayer(models, compile)
     together = copy.deepcopy(first)
-    for name, _ in first.named_children(): setattr(together, name, stack([getattr(model, name) for model in models]))
+    for name, _ in first.named_children(): setattr(together, name, stack([getattr(model, name) for model in models], compile))
     return together
 
 def unstack(
@@ -183,6 +188,7 @@ def fit_many(
     optimizer:str='adam', # 'adam', 'adamw' or 'sgd'
     device=None, # where to train; the models' own device if None
     protocol:str=None, # None for a recipe that trains well, 'paper' for the paper's
+    compile:bool=False, # let torch.compile fuse the operations of layers that share nothing, such as WavKAN's
     max_memory:float=2.0, # GB (10⁹ bytes) that the models trained at once may take
     checkpoint=None, # folder for checkpoints, or None for none
     checkpoint_seconds:float=30., # time between checkpoints
@@ -211,20 +217,20 @@ def fit_many(
         if checkpoint is not None:
             run = dict(settings=group, shared=shared, model=repr(sample), data=fingerprint(x))
             kept = Checkpoints(Path(checkpoint)/f'members-{start}', run, resume, checkpoint_seconds)
-        members += _train_group(make, x, x_test, group, shared, kept, progress)
+        members += _train_group(make, x, x_test, group, shared, compile, kept, progress)
         if members[-1].history.interrupted: break
     lost = [m for m in members if not math.isfinite(sum(m.history.train_loss))]
     if lost: warnings.warn(f'the loss of {len(lost)} of {len(members)} models stopped being finite, most likely because their learning rate is too high: '
                            + ', '.join(f'seed {m.seed} at lr {m.lr:g}' for m in lost[:5]) + ', …'*(len(lost) > 5))
     return members
 
-def _train_group(make, x, x_test, group, shared, kept, progress):
+def _train_group(make, x, x_test, group, shared, compile, kept, progress):
     "Train models for a list of settings at once; return a list of Member."
     models = []
     for settings in group:
         torch.manual_seed(settings['seed'])
         models.append(make())
-    together, settings = stack(models).to(x.device), group[0]
+    together, settings = stack(models, compile).to(x.device), group[0]
     optimizer = grouped_optimizer(settings['optimizer'], together.parameters(), [(s['lr'], s['weight_decay']) for s in group])
 
     def orders():
