@@ -4,11 +4,11 @@
 
 # %% auto #0
 __all__ = ['BENCH_LAYERS', 'BENCH_MODELS', 'mlp_of_size', 'count_parameters', 'PlainWavelet', 'step', 'compare_speed',
-           'product_rate', 'peak_memory', 'own_process', 'extra_memory', 'parse_size', 'hardware', 'geometric_mean',
-           'bench_layers', 'summary', 'training_memory', 'bench_training', 'kae_bench']
+           'product_rate', 'peak_memory', 'own_process', 'extra_memory', 'parse_size', 'geometric_mean', 'bench_layers',
+           'summary', 'training_memory', 'bench_training', 'kae_bench']
 
 # %% ../nbs/52_benchmarks.ipynb #b8a37372
-import json, math, os, platform, statistics, subprocess, sys, time
+import json, math, os, statistics, subprocess, sys, time
 from pathlib import Path
 
 import pandas as pd
@@ -23,7 +23,7 @@ from .layer import BasisLayer, check_size
 from .data import Dataset, is_available, load_dataset
 from .ensemble import fit_many
 from .layers import lookup, make_layer
-from .training import fit
+from .training import fit, hardware
 from .wavelet import WaveletLayer
 
 # %% ../nbs/52_benchmarks.ipynb #370c6477
@@ -164,17 +164,6 @@ def parse_size(
     try: batch, n_in, n_out = map(int, text.lower().split('x'))
     except ValueError: raise ValueError(f'a size is batch x inputs x outputs, such as 256x784x16, got {text!r}') from None
     return tuple(check_size(f'the {what} in {text!r}', n) for what, n in dict(batch=batch, inputs=n_in, outputs=n_out).items())
-
-def hardware(
-    device='cpu', # where the measuring was done
-)->dict: # processor, threads, torch and, for a GPU, its name
-    "Return what a table of times must say about the machine."
-    processor = platform.processor() or platform.machine()
-    if Path('/proc/cpuinfo').exists():
-        lines = Path('/proc/cpuinfo').read_text(encoding='utf-8').splitlines()
-        processor = next((line.split(':', 1)[1].strip() for line in lines if line.startswith('model name')), processor)
-    found = dict(processor=processor, cores=os.cpu_count(), threads=torch.get_num_threads(), torch=torch.__version__)
-    return found | (dict(gpu=torch.cuda.get_device_name(device)) if torch.device(device).type == 'cuda' else {})
 
 def geometric_mean(values): return math.exp(sum(map(math.log, values))/len(values))
 

@@ -17,12 +17,11 @@ except ImportError: import tomli as tomllib     # Python 3.10
 
 from . import __version__
 from .autoencoder import AutoEncoder, write_safely
-from .benchmarks import hardware
 from .commands import check_device, check_folder, one_line_errors
 from .data import load_dataset
 from .layers import lookup
 from .reconstruction import show_reconstructions
-from .training import complete_settings, fingerprint, fit
+from .training import complete_settings, fingerprint, fit, hardware
 
 # %% ../nbs/54_runs.ipynb #ccd86cac
 RUN_DEFAULTS = dict(

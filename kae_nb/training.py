@@ -5,10 +5,10 @@
 # %% auto #0
 __all__ = ['OPTIMIZERS', 'LEARNING_RATES', 'RECIPES', 'History', 'one_cycle', 'check_rate', 'complete_settings', 'default_lr',
            'interruption', 'write_checkpoint', 'read_checkpoint', 'Checkpoints', 'image_orders', 'train',
-           'check_trainable', 'few_threads', 'fingerprint', 'fit']
+           'check_trainable', 'few_threads', 'hardware', 'fingerprint', 'fit']
 
 # %% ../nbs/22_training.ipynb #498b3316
-import hashlib, json, math, signal, sys, threading, time, warnings, zlib
+import hashlib, json, math, os, platform, signal, sys, threading, time, warnings, zlib
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field
 from functools import partial
@@ -267,7 +267,7 @@ def train(
         if x.is_cuda: tensors['random.cuda'] = torch.cuda.get_rng_state()
         checkpoints.save(done, tensors, dict(done=done, seconds=time.perf_counter() - start if done % n_steps else 0., history=asdict(history)))
 
-    columns = dict(unit=' images', unit_scale=True, disable=not progress, initial=min(done*batch_size, epochs*len(x)))
+    columns = dict(unit=' images', unit_scale=True, disable=not progress, leave=None, initial=min(done*batch_size, epochs*len(x)))
     with interruption() as interrupted, tqdm(total=epochs*len(x), **columns) as bar:
         shown = time.perf_counter()
         for epoch, order in zip(range(epochs), orders):
@@ -326,6 +326,17 @@ def few_threads(
     if work < 4e6: torch.set_num_threads(1)
     try: yield
     finally: torch.set_num_threads(before)
+
+def hardware(
+    device='cpu', # where the measuring was done
+)->dict: # processor, threads, torch and, for a GPU, its name
+    "Return what a table of times must say about the machine."
+    processor = platform.processor() or platform.machine()
+    if Path('/proc/cpuinfo').exists():
+        lines = Path('/proc/cpuinfo').read_text(encoding='utf-8').splitlines()
+        processor = next((line.split(':', 1)[1].strip() for line in lines if line.startswith('model name')), processor)
+    found = dict(processor=processor, cores=os.cpu_count(), threads=torch.get_num_threads(), torch=torch.__version__)
+    return found | (dict(gpu=torch.cuda.get_device_name(device)) if torch.device(device).type == 'cuda' else {})
 
 def fingerprint(
     x, # a tensor
