@@ -157,7 +157,7 @@ def losses_of(
 # %% ../nbs/23_ensemble.ipynb #47f56a9e
 def memory_of(
     model, # one of the models
-    batch, # (batch, d)
+    batch, # (batch, d), no view of a larger tensor
 )->int: # bytes, roughly
     "Return what one model needs in a step: parameters, gradient and two moments, and what is kept for the backward pass, once more for the pass itself."
     kept = {}
@@ -208,7 +208,7 @@ def fit_many(
              for rate in several(lr) for decay in several(weight_decay) for seed in seeds]
     device = device or next(sample.parameters()).device
     x, x_test = dataset.x_train.to(device), dataset.x_test.to(device)
-    at_once = max(1, int(check_rate('max_memory', max_memory)*1e9 // memory_of(sample.to(device), x[:batch_size])))
+    at_once = max(1, int(check_rate('max_memory', max_memory)*1e9 // memory_of(sample.to(device), x[:batch_size].clone())))
     n_groups = math.ceil(len(every)/at_once)
     members = []
     for start in (range(0, len(every), math.ceil(len(every)/n_groups))):
