@@ -29,7 +29,7 @@ setup(
     packages=find_packages(include=['kae_nb', 'kae_nb.*']),
     python_requires=f">={settings['min_python']}",
     install_requires=settings['requirements'].split(),
-    extras_require={'dev': settings['dev_requirements'].split()},
+    extras_require={extra: settings[f'{extra}_requirements'].split() for extra in ('dev', 'dask', 'ray')},
     entry_points={
         'console_scripts': settings['console_scripts'].split(),
         'nbdev': [f"{settings['lib_name']}={settings['lib_name']}._modidx:d"],

@@ -95,8 +95,8 @@ def as_text(
 
 def report(
     title:str, # heading of the page
-    about:dict, # what was evaluated, and on what: shown above the table
-    rows:dict, # rows of numbers by the name of their model
+    about:dict, # what was evaluated, and on what: shown above the tables
+    tables:str, # HTML
     pictures:dict, # (figure, caption) by title
 )->str: # a page of HTML that needs no other file
     "Return a report as HTML."
@@ -111,7 +111,7 @@ def report(
              'td,th{padding:.15rem 1rem;text-align:right}th:first-child{text-align:left}tr{border-bottom:1px solid #ddd}'
              'dl{display:grid;grid-template-columns:max-content auto;gap:0 1rem}dd{margin:0}img{max-width:100%}figure{margin:0}')
     return (f'<!doctype html><html lang="en"><head><meta charset="utf-8"><title>{html.escape(title)}</title><style>{style}</style></head><body>'
-            f'<h1>{html.escape(title)}</h1><dl>{facts}</dl>{as_text(rows).to_html(border=0)}{shown}</body></html>\n')
+            f'<h1>{html.escape(title)}</h1><dl>{facts}</dl>{tables}{shown}</body></html>\n')
 
 # %% ../nbs/53_evaluation.ipynb #f3315ae9
 def check_report(
@@ -157,7 +157,7 @@ def kae_evaluate(
                  'data set': data, 'protocol': protocol or 'none', 'seed': seed}
         numbers = dict(model=model, layer=network.layer, layer_options=network.layer_options, dataset=data.name, protocol=protocol, seed=seed,
                        rows={each: {k: v if v == v and abs(v) < float('inf') else None for k, v in row.items()} for each, row in rows.items()})
-        page = report(f'{name} on {data.name}', about, rows, figures)
+        page = report(f'{name} on {data.name}', about, as_text(rows).to_html(border=0), figures)
         write_safely(out, lambda p: p.write_text(page, encoding='utf-8'))
         write_safely(out.with_suffix('.json'), lambda p: p.write_text(json.dumps(numbers, indent=1) + '\n', encoding='utf-8'))
         print(data)

@@ -240,8 +240,12 @@ def _train(jobs, dataset, folder, device, compile, progress):
         start, pca = time.perf_counter(), PCA(job['latent_dim'], random_state=0).fit(dataset.x_train.cpu().numpy())
         return [(pca, dict(parameters=pca.components_.size + pca.mean_.size, train_losses=[], test_losses=[], training_seconds=time.perf_counter() - start))]
     make = lambda: AutoEncoder(dataset.in_features, job['latent_dim'], protocol='paper', **job['options'])
-    members = fit_many(make, dataset, [job['seed'] for job in jobs], job['epochs'], job['lr'], job['weight_decay'], protocol='paper', device=device,
-                       compile=compile, checkpoint=folder/'training', resume=True, progress=progress)
+    def fit(): return fit_many(make, dataset, [job['seed'] for job in jobs], job['epochs'], job['lr'], job['weight_decay'], protocol='paper', device=device,
+                               compile=compile, checkpoint=folder/'training', resume=True, progress=progress)
+    try: members = fit()
+    except ValueError:                                      # checkpoints of another version of the library, perhaps; other mistakes come again
+        shutil.rmtree(folder/'training', ignore_errors=True)
+        members = fit()
     if members[-1].history.interrupted: raise KeyboardInterrupt
     return [(m.model, dict(parameters=sum(p.numel() for p in m.model.parameters()), train_losses=m.history.train_loss, test_losses=m.history.test_loss,
                            training_seconds=sum(m.history.seconds))) for m in members]
@@ -354,7 +358,8 @@ def run_grid(
 
     with warnings.catch_warnings():
         warnings.filterwarnings('once', '.* is damaged or was not written by kae_nb')
-        missing = store.missing(jobs)
+        there = store.read()                                # all of it, to report what does not belong there
+        missing = [job for job in jobs if job_key(job) not in there]
         with _watched(missing, store, progress):
             if engine == 'here':
                 for group in groups(): run_group(group, store, data_root, device, threads, compile, progress)
