@@ -81,7 +81,7 @@ def plot_demo(
     import matplotlib.pyplot as plt
     figure = plt.figure(figsize=(10, 8.2), layout='constrained')
     top, bottom = figure.subfigures(2, 1, height_ratios=(1.15, 1))
-    show_reconstructions(models, dataset.x_test, dataset.image_shape, ax=top.subplots())
+    show_reconstructions(models, dataset.x_test, dataset.image_shape, ax=top.subplots(), cmap=dataset.cmap)
     top.suptitle(f'{dataset.name}: test images and what is left of them after {encode(models["PCA"], dataset.x_test[:1]).shape[1]} numbers')
 
     curves, codes = bottom.subplots(1, 2)

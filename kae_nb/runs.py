@@ -68,7 +68,7 @@ def plot_run(
     history.plot(curve, label='test')
     curve.plot(range(1, len(history.train_loss) + 1), history.train_loss, color='C0', ls=':', label='training, while changing')
     curve.legend(frameon=False)
-    show_reconstructions({f'{model.layer}, {model.latent_dim} numbers': model}, dataset.x_test, dataset.image_shape, ax=images)
+    show_reconstructions({f'{model.layer}, {model.latent_dim} numbers': model}, dataset.x_test, dataset.image_shape, ax=images, cmap=dataset.cmap)
     return figure
 
 def train_run(
