@@ -17,7 +17,7 @@ from tqdm.auto import tqdm
 
 from .autoencoder import AutoEncoder, check_protocol, write_safely
 from .classification import confusion, evaluate_classification, plot_confusion
-from .commands import check_device, check_folder, one_line_errors
+from .commands import check_device, check_folder, one_line_errors, parse_options
 from .data import load_dataset
 from .denoising import NOISES, evaluate_denoising, show_denoising
 from .layer import check_size
@@ -127,8 +127,9 @@ def check_report(
 @call_parse
 def kae_evaluate(
     model:str, # a file that AutoEncoder.save wrote, such as one from kae_demo --save
-    dataset:str='digits', # digits, mnist, fashion_mnist, cifar10 or cifar100
+    dataset:str='digits', # digits, mnist, fashion_mnist, cifar10, cifar100, folder:PATH or arrays:FILE.npz
     data_root:str=None, # folder with the data, where it is not in the usual place
+    data_options:str='', # what else load_dataset takes, such as size=32,grayscale=false
     seed:int=0, # of the images drawn for recall, the labels drawn for classifiers, and the noise
     protocol:str=None, # paper: the paper's definitions of error, recall and denoising
     out:str='kae_evaluate.html', # file for the report, or a folder; the numbers go to a .json beside it
@@ -140,7 +141,7 @@ def kae_evaluate(
         check_protocol(protocol)
         out = check_report(out)
         network = AutoEncoder.load(model, device)
-        data = load_dataset(dataset, data_root)
+        data = load_dataset(dataset, data_root, **parse_options(data_options))
         codes_of(network, data.x_test[:2])                      # does it take these images?
         start, name = time.perf_counter(), Path(model).stem
         if name == 'PCA': name = 'PCA, saved'                   # a name for each row

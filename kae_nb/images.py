@@ -157,7 +157,7 @@ def read_images(
     other = next((i for i in kept if found[i].shape != found[kept[0]].shape), None)
     if other is not None:
         a, b = (f'{files[i]} ({"×".join(map(str, found[i].shape[:2]))})' for i in (kept[0], other))
-        raise ValueError(f'the images have different sizes, such as {a} and {b}: choose one, size=…')
+        raise ValueError(f'the images have different sizes, such as {a} and {b}: give them one, by size= in Python or --data_options size=32 for commands')
     return np.stack([found[i] for i in kept]), np.array(kept), unreadable
 
 def describe(
