@@ -20,7 +20,7 @@ from torch.utils.data import DataLoader, TensorDataset
 from .images import check_image_size, read_idx, read_images, resize, to_gray
 from .layer import check_size
 from .layers import lookup
-from .sources import DATASETS, to_rows, check_readable, data_root, hold_out, is_available, list_parts, read_arrays, read_folder, read_named, stratified_sample
+from .sources import DATASETS, check_readable, data_root, hold_out, is_available, list_parts, read_arrays, read_folder, read_named, stratified_sample, to_rows
 
 # %% ../nbs/20_data.ipynb #e17f3baf
 @dataclass(frozen=True)
@@ -60,7 +60,7 @@ class Dataset:
 
 # %% ../nbs/20_data.ipynb #f2ece8b6
 def _load_digits(size=None):
-    from sklearn.datasets import load_digits, load_sample_images
+    from sklearn.datasets import load_digits
     from sklearn.model_selection import train_test_split
     bunch = load_digits()
     x = np.float32(bunch.images/16)
@@ -104,7 +104,7 @@ def show(self:Dataset,
     x = F.pad(x, (0, 0, 0, rows*columns - len(x)), value=white).unflatten(0, (rows, columns))
     side, below = max(1, w//12), max(h, w)//3 + 1               # white space, and room for the label
     picture = tile(x, self.image_shape, (side, side, 0, below), white)
-    if ax is None: ax = plt.subplots(figsize=(columns, 1.3*rows*h/w))[1]
+    if ax is None: ax = plt.subplots(figsize=(columns, columns*picture.shape[0]/picture.shape[1]))[1]
     ax.imshow(picture, cmap=self.cmap, vmin=0, vmax=1)
     ax.set_axis_off()
     for i, label in enumerate(self.classes[label] for label in y):

@@ -86,7 +86,7 @@ def cached(
         except ValueError as error:
             warnings.warn(f'{error}; made anew')
             continue
-        if state.pop('source') == source: return tensors, state
+        if state.pop('source', None) == source: return tensors, state
     tensors, state = decode()
     problems = []
     for file in files:
