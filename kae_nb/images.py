@@ -132,7 +132,7 @@ def read_image(
 )->np.ndarray: # (height, width) or (height, width, 3) uint8
     "Return one image; `ValueError` for pixels of more than 8 bits, and whatever Pillow raises for a bad file."
     with Image.open(path) as image:
-        if image.mode[0] in 'IF': raise ValueError(f'its pixels have more than 8 bits (mode {image.mode}); and how they become bytes is not for us to guess')
+        if image.mode[0] in 'IF': raise ValueError(f'its pixels have more than 8 bits (mode {image.mode}), and how they become bytes is not for us to guess')
         image = image.convert('RGB')
     if grayscale: image = image.convert('L')
     return np.asarray(image) if size is None else resize(np.asarray(image)[None], size)[0]

@@ -132,15 +132,19 @@ def _not_found(name, root, reason):
 def _download(name, root):
     "Let torchvision download and check a set, then move its files to their place; `FileNotFoundError` if it cannot be had."
     from torchvision import datasets
+    base = data_root(root)
+    new = not base.exists()
     try:
-        data_root(root).mkdir(parents=True, exist_ok=True)
-        with tempfile.TemporaryDirectory(dir=data_root(root), prefix='.download-') as folder:
+        base.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryDirectory(dir=base, prefix='.download-') as folder:
             getattr(datasets, DATASETS[name][0])(folder, download=True)
             for file in [p for p in Path(folder).rglob('*') if p.is_file()]:
-                place = data_root(root)/file.relative_to(folder)
+                place = base/file.relative_to(folder)
                 place.parent.mkdir(parents=True, exist_ok=True)
                 os.replace(file, place)
-    except (OSError, RuntimeError) as error: raise _not_found(name, root, ' '.join(str(error).split()).rstrip('.')) from error
+    except (OSError, RuntimeError) as error:
+        if new and base.exists(): base.rmdir()
+        raise _not_found(name, root, ' '.join(str(error).split()).rstrip('.')) from error
 
 def read_named(
     name:str, # 'mnist', 'fashion_mnist', 'cifar10' or 'cifar100'
