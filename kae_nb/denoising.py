@@ -91,13 +91,15 @@ def evaluate_denoising(
 class MedianFilter:
     "Each pixel becomes the median of those around it; has `transform` and `inverse_transform`, and so stands in for a model."
     def __init__(self,
-        image_shape, # (height, width)
+        image_shape, # (height, width) or (3, height, width)
         size:int=3, # side of the square around a pixel
     ):
         self.image_shape, self.size = tuple(image_shape), check_size('size', size)
-        self.n_features_in_ = self.image_shape[0]*self.image_shape[1]
+        self.n_features_in_ = int(np.prod(self.image_shape))
 
-    def transform(self, x): return median_filter(np.reshape(x, (-1, *self.image_shape)), (1, self.size, self.size)).reshape(len(x), -1)
+    def transform(self, x):
+        window = *[1]*(len(self.image_shape) - 1), self.size, self.size         # not across images or colors
+        return median_filter(np.reshape(x, (-1, *self.image_shape)), window).reshape(len(x), -1)
     def inverse_transform(self, z): return z
 
 # %% ../nbs/33_denoising.ipynb #05bca32e
@@ -130,14 +132,15 @@ class NoisyInput(nn.Module):
 def show_denoising(
     models:dict, # models by name
     x, # (m, d) clean images
-    image_shape, # (height, width)
+    image_shape, # (height, width) or (3, height, width)
     noise='gaussian', # a name in NOISES, or a function of images and a generator
     n:int=10, # how many of the first images
     seed:int=0, # of the noise
     ax=None, # matplotlib axes to draw in, else new ones
+    cmap:str='gray_r', # how gray is drawn, see Dataset
     **options, # what the noise takes: sigma, clip; zeros, ones
 ):
     "Draw `n` clean images, the noisy ones, and what each model makes of these; return the axes."
     x = as_images(x[:n])
     noisy = add_noise(x, noise, seed, **options)
-    return show_rows({'clean': x, 'noisy': noisy, **{name: reconstruct(model, noisy) for name, model in models.items()}}, image_shape, ax)
+    return show_rows({'clean': x, 'noisy': noisy, **{name: reconstruct(model, noisy) for name, model in models.items()}}, image_shape, ax, cmap=cmap)

@@ -17,7 +17,7 @@ from tqdm.auto import tqdm
 
 from .autoencoder import AutoEncoder, check_protocol, write_safely
 from .classification import confusion, evaluate_classification, plot_confusion
-from .commands import check_device, check_folder, one_line_errors
+from .commands import check_device, check_folder, one_line_errors, parse_options
 from .data import load_dataset
 from .denoising import NOISES, evaluate_denoising, show_denoising
 from .layer import check_size
@@ -60,15 +60,15 @@ def pictures(
 )->dict: # (figure, caption) by title
     "Return the figures of a report."
     import matplotlib.pyplot as plt
-    x, shape, found = dataset.x_test, dataset.image_shape, {}
+    x, shape, cmap, found = dataset.x_test, dataset.image_shape, dataset.cmap, {}
     name, model = next(iter(models.items()))
     k = min(100, len(x) - 1, 999)
 
-    def reconstructions(): return show_reconstructions(models, x, shape).figure
-    def extremes(): return show_extremes(model, x, shape).figure
+    def reconstructions(): return show_reconstructions(models, x, shape, cmap=cmap).figure
+    def extremes(): return show_extremes(model, x, shape, cmap=cmap).figure
     def errors(): return show_pixel_errors(models, x, shape)
     def recall(): return plot_recall({n: recall_curve(m, x, k, seed=seed) for n, m in models.items()}, min(1000, len(x))).figure
-    def neighbors(): return show_neighbors(models, x[:2000], shape, range(min(3, len(x))), min(8, len(x) - 1)).figure
+    def neighbors(): return show_neighbors(models, x[:2000], shape, range(min(3, len(x))), min(8, len(x) - 1), cmap).figure
     def confused(): return plot_confusion(confusion(model, dataset), dataset.classes).figure
     makers = {
         'Reconstructions': (reconstructions, 'Test images above what is left of them.'),
@@ -77,7 +77,7 @@ def pictures(
         'Recall': (recall, 'The part of the nearest neighbors by pixels that are also nearest by code: high is good.'),
         'Neighbors': (neighbors, 'An image, left, and its nearest by pixels and by codes; framed are those that pixels agree with.'),
         'Confusion': (confused, f'True classes and those of the nearest neighbor in the code of {name}: what is off the diagonal is wrong.'),
-        **{f'Denoising, {noise.replace("_", " and ")}': (lambda noise=noise: show_denoising(models, x, shape, noise, seed=seed).figure,
+        **{f'Denoising, {noise.replace("_", " and ")}': (lambda noise=noise: show_denoising(models, x, shape, noise, seed=seed, cmap=cmap).figure,
                                                          'Clean test images, noisy ones, and what each model makes of these.') for noise in NOISES}}
     for title, (make, caption) in tqdm(makers.items(), unit=' pictures', disable=not progress, leave=False):
         found[title] = make(), caption
@@ -127,8 +127,9 @@ def check_report(
 @call_parse
 def kae_evaluate(
     model:str, # a file that AutoEncoder.save wrote, such as one from kae_demo --save
-    dataset:str='digits', # digits, mnist, fashion_mnist, cifar10 or cifar100
+    dataset:str='digits', # digits, mnist, fashion_mnist, cifar10, cifar100, folder:PATH or arrays:FILE.npz
     data_root:str=None, # folder with the data, where it is not in the usual place
+    data_options:str='', # what else load_dataset takes, such as size=32,grayscale=false
     seed:int=0, # of the images drawn for recall, the labels drawn for classifiers, and the noise
     protocol:str=None, # paper: the paper's definitions of error, recall and denoising
     out:str='kae_evaluate.html', # file for the report, or a folder; the numbers go to a .json beside it
@@ -140,7 +141,7 @@ def kae_evaluate(
         check_protocol(protocol)
         out = check_report(out)
         network = AutoEncoder.load(model, device)
-        data = load_dataset(dataset, data_root)
+        data = load_dataset(dataset, data_root, **parse_options(data_options))
         codes_of(network, data.x_test[:2])                      # does it take these images?
         start, name = time.perf_counter(), Path(model).stem
         if name == 'PCA': name = 'PCA, saved'                   # a name for each row

@@ -8,10 +8,13 @@ __all__ = ['as_images', 'codes_of', 'image_scores', 'squared_errors', 'reconstru
            'show_pixel_errors']
 
 # %% ../nbs/30_reconstruction.ipynb #bdd2d6a3
+import math
+
 import torch
 import torch.nn.functional as F
 
 from .autoencoder import encode, mean_error, reconstruct
+from .data import paper_value, tile
 
 # %% ../nbs/30_reconstruction.ipynb #8c9bb1bd
 def as_images(
@@ -87,13 +90,13 @@ def psnr(
 def ssim(
     a, # (n, d) images in [0, 1]
     b, # (n, d) images in [0, 1]
-    image_shape, # (height, width), at least 7 by 7
+    image_shape, # (height, width) or (3, height, width), at least 7 by 7
 )->torch.Tensor: # (n,) similarities, at most 1
-    "Return the mean structural similarity of each pair of images; `ValueError` for images smaller than a window."
-    (h, w), side = image_shape, 7
-    if h*w != a.shape[1]: raise ValueError(f'images of {a.shape[1]} pixels cannot be {h}×{w}')
+    "Return the mean structural similarity of each pair of images, in color the mean over the three channels; `ValueError` for images smaller than a window."
+    (*color, h, w), side = image_shape, 7
+    if math.prod(image_shape) != a.shape[1]: raise ValueError(f'images of {a.shape[1]} pixels cannot be {"×".join(map(str, image_shape))}')
     if min(h, w) < side: raise ValueError(f'SSIM needs images of at least {side}×{side} pixels, got {h}×{w}')
-    a, b = a.reshape(-1, 1, h, w), b.reshape(-1, 1, h, w)
+    a, b = (x.reshape(-1, *(color or [1]), h, w) for x in (a, b))
     mean = lambda image: F.avg_pool2d(image, side, stride=1)
     sample = side**2 / (side**2 - 1)                            # from mean squares to sample variances
     mean_a, mean_b = mean(a), mean(b)
@@ -107,11 +110,11 @@ def ssim(
 def evaluate_reconstruction(
     model, # an AutoEncoder, any module with encode and decode, or a fitted scikit-learn transformer
     x, # (n, d) images in [0, 1]
-    image_shape, # (height, width)
+    image_shape, # (height, width) or (3, height, width)
     protocol:str=None, # None for the mean error over images, 'paper' for the mean over batches of 256
 )->dict: # reconstruction_mse, psnr in decibels, ssim
     "Return the three measures of reconstruction, means over images; images too small for SSIM have none (NaN)."
-    large = min(image_shape) >= 7
+    large = min(image_shape[-2:]) >= 7
     def score(a, b):
         similarity = ssim(a, b, image_shape) if large else torch.full((len(a),), torch.nan, device=a.device)
         return torch.stack([squared_errors(a, b), psnr(a, b), similarity], 1)
@@ -121,20 +124,19 @@ def evaluate_reconstruction(
 # %% ../nbs/30_reconstruction.ipynb #55c4a2b4
 def show_rows(
     rows, # (name, images) pairs, or a dict; each (n, d) images for one row of the picture
-    image_shape, # (height, width)
+    image_shape, # (height, width) or (3, height, width)
     ax=None, # matplotlib axes to draw in, else new ones
     **options, # passed on to imshow, such as cmap='magma'
 ):
     "Draw rows of images with their names; return the axes."
     import matplotlib.pyplot as plt
     rows = list(rows.items() if isinstance(rows, dict) else rows)
-    (h, w), n = image_shape, len(rows[0][1])
-    gap = max(h, w)//8                                          # white space around each image
+    options = {'cmap': 'gray_r', 'vmin': 0, 'vmax': 1, **options}
+    gap, n = max(image_shape[-2:])//8, len(rows[0][1])          # white space around each image
     if ax is None: ax = plt.subplots(figsize=(0.8*n + 1, 0.85*len(rows)))[1]
-    tiles = torch.stack([torch.as_tensor(images).float().cpu() for _, images in rows])
-    tiles = F.pad(tiles.reshape(len(rows), n, h, w), (gap, gap, gap, gap))
-    h, w = tiles.shape[2:]
-    ax.imshow(tiles.permute(0, 2, 1, 3).reshape(len(rows)*h, n*w), **{'cmap': 'gray_r', 'vmin': 0, 'vmax': 1, **options})
+    images = torch.stack([torch.as_tensor(images).float().cpu() for _, images in rows])
+    ax.imshow(tile(images, image_shape, (gap, gap, gap, gap), paper_value(image_shape, options['cmap'])), **options)
+    h = image_shape[-2] + 2*gap
     ax.set_yticks([h*(i + 0.5) - 0.5 for i in range(len(rows))], [name for name, _ in rows])
     ax.set_xticks([])
     ax.tick_params(length=0)
@@ -144,28 +146,30 @@ def show_rows(
 def show_reconstructions(
     models:dict, # models by the name to write beside their row
     x, # (n, d) images
-    image_shape, # (height, width)
+    image_shape, # (height, width) or (3, height, width)
     n:int=10, # how many of the first images
     ax=None, # matplotlib axes to draw in, else new ones
+    cmap:str='gray_r', # how gray is drawn, see Dataset
 ):
     "Draw `n` originals and below them each model's reconstructions; return the axes."
     x = as_images(x[:n])
-    return show_rows({'original': x, **{name: reconstruct(model, x) for name, model in models.items()}}, image_shape, ax)
+    return show_rows({'original': x, **{name: reconstruct(model, x) for name, model in models.items()}}, image_shape, ax, cmap=cmap)
 
 # %% ../nbs/30_reconstruction.ipynb #7b7b4801
 def show_extremes(
     model, # as for reconstruct
     x, # (n, d) images
-    image_shape, # (height, width)
+    image_shape, # (height, width) or (3, height, width)
     n:int=8, # how many of each
     ax=None, # matplotlib axes to draw in, else new ones
+    cmap:str='gray_r', # how gray is drawn, see Dataset
 ):
     "Draw the `n` images with the smallest and the `n` with the largest error, each above its reconstruction; return the axes."
     x = as_images(x, model)
     order = image_scores(model, x, squared_errors).argsort(stable=True).to(x.device)
     best, worst = x[order[:n]], x[order.flip(0)[:n]]
     rows = [('best', best), ('decoded', reconstruct(model, best)), ('worst', worst), ('decoded', reconstruct(model, worst))]
-    return show_rows(rows, image_shape, ax)
+    return show_rows(rows, image_shape, ax, cmap=cmap)
 
 # %% ../nbs/30_reconstruction.ipynb #733d09d7
 def pixel_errors(
@@ -180,11 +184,11 @@ def pixel_errors(
 def show_pixel_errors(
     models:dict, # models by name
     x, # (n, d) images
-    image_shape, # (height, width)
+    image_shape, # (height, width) or (3, height, width)
 ):
     "Draw each model's error by pixel, all on one scale; return the figure."
     import matplotlib.pyplot as plt
-    maps = {name: pixel_errors(model, x).reshape(image_shape) for name, model in models.items()}
+    maps = {name: pixel_errors(model, x).reshape(-1, *image_shape[-2:]).mean(0) for name, model in models.items()}
     figure, axes = plt.subplots(1, len(maps), figsize=(1.5*len(maps) + 1.2, 2), layout='constrained', squeeze=False)
     for ax, (name, errors) in zip(axes[0], maps.items()):
         picture = ax.imshow(errors, cmap='magma', vmin=0, vmax=max(errors.max() for errors in maps.values()))

@@ -232,9 +232,10 @@ def plot_recall(
 def show_neighbors(
     models:dict, # models by name
     x, # (m, d) images
-    image_shape, # (height, width)
+    image_shape, # (height, width) or (3, height, width)
     queries=(0, 1, 2), # which images to seek neighbors of
     k:int=8, # how many neighbors
+    cmap:str='gray_r', # how gray is drawn, see Dataset
 ):
     "Draw images, left, beside their neighbors by pixels and by each model's codes; those that pixels agree with are framed. Return the axes."
     import matplotlib.pyplot as plt
@@ -249,8 +250,8 @@ def show_neighbors(
             rows.append((name, x[[query, *indices]]))
             agree.append([j in lists['pixels'] for j in indices])
     ax = plt.subplots(figsize=(0.55*(k + 1) + 1, 0.55*len(rows)))[1]
-    show_rows(rows, image_shape, ax)
-    h, w = (side + 2*(max(image_shape)//8) for side in image_shape)             # with the white space
+    show_rows(rows, image_shape, ax, cmap=cmap)
+    h, w = (side + 2*(max(image_shape[-2:])//8) for side in image_shape[-2:])             # with the white space
     for i, row in enumerate(agree):
         for j, framed in enumerate(row):
             if framed: ax.add_patch(Rectangle(((j + 1)*w + 0.5, i*h + 0.5), w - 2, h - 2, fill=False, color='C2', lw=1))

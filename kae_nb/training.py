@@ -4,11 +4,11 @@
 
 # %% auto #0
 __all__ = ['OPTIMIZERS', 'LEARNING_RATES', 'RECIPES', 'History', 'one_cycle', 'check_rate', 'complete_settings', 'default_lr',
-           'interruption', 'write_checkpoint', 'read_checkpoint', 'Checkpoints', 'image_orders', 'train',
-           'check_trainable', 'few_threads', 'hardware', 'fingerprint', 'fit']
+           'interruption', 'Checkpoints', 'image_orders', 'train', 'check_trainable', 'few_threads', 'hardware',
+           'fingerprint', 'fit']
 
 # %% ../nbs/22_training.ipynb #498b3316
-import hashlib, json, math, os, platform, signal, sys, threading, time, warnings, zlib
+import json, math, os, platform, signal, sys, threading, time, warnings, zlib
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field
 from functools import partial
@@ -16,11 +16,10 @@ from pathlib import Path
 
 import torch
 import torch.nn.functional as F
-from safetensors import SafetensorError, safe_open
-from safetensors.torch import save_file
 from tqdm.auto import tqdm
 
-from .autoencoder import check_protocol, mean_error, reconstruction_errors, write_safely
+from .autoencoder import check_protocol, mean_error, reconstruction_errors
+from .files import read_tensors as read_checkpoint, write_tensors as write_checkpoint
 from .layer import check_size
 from .layers import LAYERS, lookup
 
@@ -128,36 +127,6 @@ def interruption():
     before = signal.signal(signal.SIGINT, press)
     try: yield lambda: bool(pressed)
     finally: signal.signal(signal.SIGINT, before or signal.SIG_DFL)
-
-# %% ../nbs/22_training.ipynb #758bcf9f
-def _digest(tensors, text):
-    "SHA-256 over names, types, shapes and bytes of tensors, and a text."
-    digest = hashlib.sha256(text.encode())
-    for name, tensor in sorted(tensors.items()):
-        digest.update(f'{name} {tensor.dtype} {tuple(tensor.shape)}'.encode())
-        digest.update(tensor.flatten().view(torch.uint8).numpy())
-    return digest.hexdigest()
-
-def write_checkpoint(
-    path, # file to write, ….safetensors
-    tensors:dict, # tensors by name
-    state, # the rest, anything that JSON can hold
-):
-    "Write tensors and state to one file, all of it or nothing."
-    tensors, text = {name: tensor.detach().cpu().contiguous() for name, tensor in tensors.items()}, json.dumps(state)
-    write_safely(path, lambda p: save_file(tensors, p, metadata=dict(state=text, sha256=_digest(tensors, text))))
-
-def read_checkpoint(
-    path, # a file that write_checkpoint wrote
-)->tuple: # (tensors by name, state)
-    "Return what was written; `ValueError` if the file is damaged."
-    try:
-        with safe_open(path, 'pt') as file:
-            tensors, header = {name: file.get_tensor(name) for name in file.keys()}, file.metadata() or {}
-        text = header.get('state', '')
-        if header.get('sha256') != _digest(tensors, text): raise ValueError('its digest does not fit')
-        return tensors, json.loads(text)
-    except (SafetensorError, OSError, ValueError) as error: raise ValueError(f'the checkpoint {path} is damaged ({error})') from error
 
 # %% ../nbs/22_training.ipynb #a043ba8a
 class Checkpoints:

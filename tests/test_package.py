@@ -40,5 +40,5 @@ def test_floors():
     floor = {p.stem.split('_', 1)[1]: int(p.stem[0]) for p in (top/'nbs').glob('[0-9]*.ipynb')}
     for module, level in floor.items():
         tree = ast.parse((top/f'kae_nb/{module}.py').read_text(encoding='utf-8'))
-        imported = {node.module for node in ast.walk(tree) if isinstance(node, ast.ImportFrom) and node.level == 1} - {None}     # None: the package itself, for its version
+        imported = {node.module for node in ast.walk(tree) if isinstance(node, ast.ImportFrom) and node.level == 1 and node.module}
         assert all(floor[m] <= level for m in imported), (module, imported)
