@@ -65,7 +65,7 @@ class EachLayer(nn.Module):
         super().__init__()
         self.layer, self.n, self.compile = stack_tensors(modules), len(modules), compile
         def call(parameters, buffers, x): return torch.func.functional_call(self.layer, (parameters, buffers), (x,))
-        self.call = torch.compile(call) if compile else call
+        self.call = torch.compile(call, dynamic=True) if compile else call      # one version for batches of any length
 
     def forward(self, x):
         parameters, buffers = dict(self.layer.named_parameters()), dict(self.layer.named_buffers())
@@ -230,6 +230,7 @@ def _train_group(make, x, x_test, group, shared, compile, kept, progress):
     for settings in group:
         torch.manual_seed(settings['seed'])
         models.append(make())
+    if compile: torch._dynamo.reset()                                       # it keeps eight versions of a function, and earlier groups' are of no use
     together, settings = stack(models, compile).to(x.device), group[0]
     optimizer = grouped_optimizer(settings['optimizer'], together.parameters(), [(s['lr'], s['weight_decay']) for s in group])
 
