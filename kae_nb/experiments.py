@@ -360,7 +360,7 @@ def run_grid(
         warnings.filterwarnings('once', '.* is damaged or was not written by kae_nb')
         there = store.read()                                # all of it, to report what does not belong there
         missing = [job for job in jobs if job_key(job) not in there]
-        with _watched(missing, store, progress):
+        with _watched(missing, store, progress and len(missing) > 0):
             if engine == 'here':
                 for group in groups(): run_group(group, store, data_root, device, threads, compile, progress)
             else: _share_out(groups, store, (data_root, device, threads, compile), engine, address, workers)
