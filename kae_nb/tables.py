@@ -132,6 +132,7 @@ def table(
             bold[name, 'paper'] = known[list(MODELS)].idxmax() if more else known[list(MODELS)].idxmin()
     texts = pd.DataFrame(columns).reindex([model for model in (*MODELS, 'Improve', 'PCA') if any(model in column for column in columns.values())]).fillna('')
     style = texts.style.apply(lambda column: ['font-weight: bold' if column.name in bold and model == bold[column.name] else '' for model in column.index])
+    style.set_table_styles([dict(selector='td, th', props='text-align: right; padding: 0.1em 0.5em; white-space: nowrap; font-size: 0.9em')])
     return style.set_caption(f'{title}{", by the paper’s definition" if protocol == "paper" else ""}; {"more" if more else "less"} is better')
 
 # %% ../nbs/41_tables.ipynb #0e0a7ccb
