@@ -212,7 +212,9 @@ def unpack(
     "Return the table in a file; `FileNotFoundError` if it is not there, `ValueError` if it is damaged."
     if not Path(path).is_file(): raise FileNotFoundError(f'no results file {str(path)!r}')
     try:
-        frame = pd.read_csv(path, float_precision='round_trip', dtype=dict(data=str, kae_nb=str), compression='gzip')
+        with warnings.catch_warnings():                     # of pandas 4, which reads every float to the last digit without being asked
+            warnings.simplefilter('ignore')
+            frame = pd.read_csv(path, float_precision='round_trip', dtype=dict(data=str, kae_nb=str), compression='gzip')
         for name in ('options', 'hardware', *LISTS): frame[name] = frame[name].map(json.loads)
     except (OSError, EOFError, ValueError, KeyError, TypeError) as error: raise ValueError(f'{path} is damaged or holds no results: {error}') from error
     return frame
