@@ -7,7 +7,7 @@ __all__ = ['capacity_models', 'capacity_table', 'plot_capacity']
 
 # %% ../nbs/43_capacity.ipynb #8ce192ec
 from .experiments import MODELS
-from .tables import DATASETS, METRICS, summarize
+from .tables import DATASETS, summarize
 
 # %% ../nbs/43_capacity.ipynb #0815683d
 def capacity_models(

@@ -8,7 +8,7 @@ __all__ = ['WideLayer', 'stack_tensors', 'EachLayer', 'is_wide', 'stack', 'unsta
 
 # %% ../nbs/23_ensemble.ipynb #ed139546
 import copy, math, warnings
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from itertools import groupby
 from pathlib import Path
 

@@ -7,7 +7,6 @@ __all__ = ['RUN_DEFAULTS', 'read_settings', 'plot_run', 'train_run', 'kae_train'
 
 # %% ../nbs/54_runs.ipynb #114cfcf7
 import json, shutil, sys
-from dataclasses import asdict
 from pathlib import Path
 
 import torch

@@ -6,9 +6,6 @@
 __all__ = ['DATASETS', 'METRICS', 'published', 'summarize', 'compare', 'table', 'agreement', 'plot_recall_curves']
 
 # %% ../nbs/41_tables.ipynb #1944fa1a
-import math
-from io import StringIO
-
 import pandas as pd
 
 from .experiments import CURVE, MODELS
