@@ -321,11 +321,11 @@ def effort(job):
 def _watched(jobs, store, progress):
     "Show a progress bar for jobs while they appear in the store."
     efforts, ended = {job_key(job): effort(job) for job in jobs}, threading.Event()
-    style = '{percentage:3.0f}%|{bar}| {postfix} [{elapsed}<{remaining}]'
+    style = '{desc} {percentage:3.0f}%|{bar}| [{elapsed}<{remaining}]'
     with tqdm(total=sum(efforts.values()), bar_format=style, disable=not progress) as bar:
         def look():
             done = store.keys().intersection(efforts)
-            bar.set_postfix_str(f'{len(done):,} of {len(efforts):,} jobs', refresh=False)
+            bar.set_description_str(f'{len(done):,} of {len(efforts):,} jobs', refresh=False)
             bar.update(sum(efforts[key] for key in done) - bar.n)
         def watch():
             while not ended.wait(1): look()
