@@ -107,7 +107,7 @@ def report(
     facts = ''.join(f'<dt>{html.escape(str(k))}</dt><dd>{html.escape(str(v))}</dd>' for k, v in about.items())
     shown = ''.join(f'<h2>{html.escape(name)}</h2><figure><img alt="{html.escape(name)}" src="data:image/png;base64,{image(figure)}">'
                     f'<figcaption>{html.escape(caption)}</figcaption></figure>' for name, (figure, caption) in pictures.items())
-    style = ('body{font:16px/1.5 sans-serif;max-width:60rem;margin:2rem auto;padding:0 1rem}table{border-collapse:collapse}'
+    style = ('body{font:16px/1.5 sans-serif;max-width:60rem;margin:2rem auto;padding:0 1rem}table{border-collapse:collapse;margin-bottom:1.5rem}'
              'td,th{padding:.15rem 1rem;text-align:right}th:first-child{text-align:left}tr{border-bottom:1px solid #ddd}'
              'dl{display:grid;grid-template-columns:max-content auto;gap:0 1rem}dd{margin:0}img{max-width:100%}figure{margin:0}')
     return (f'<!doctype html><html lang="en"><head><meta charset="utf-8"><title>{html.escape(title)}</title><style>{style}</style></head><body>'
