@@ -108,28 +108,33 @@ def table(
     metric:str, # a name in METRICS
     protocol:str='paper', # 'paper' for its definition and its numbers beside ours; None for the right definition
 ): # a pandas Styler; its data are texts
-    "Return a table of means and standard deviations, one row a model, best in bold."
+    "Return a table of means and standard deviations, a row for each data set and model, best in bold."
     title, more, within = lookup(METRICS, metric, 'metric')
-    ours = summarize(frame, metric, protocol)
-    theirs = published().loc[metric].published
-    digits, columns, bold = 3 if more else 4, {}, {}
-    for dataset, dim in sorted(ours.index.droplevel('model').unique(), key=lambda key: (list(DATASETS).index(key[0]) if key[0] in DATASETS else 9, key)):
-        part, name = ours.loc[dataset, dim], f'{DATASETS.get(dataset, dataset)} {dim}'
-        models = [model for model in MODELS if model in part.index]
+    ours, theirs = summarize(frame, metric, protocol), published().loc[metric].published
+    digits, columns, bold = 3 if more else 4, {}, set()
+    def best(means): return means.idxmax() if more else means.idxmin()
+    for dataset, dim in ours.index.droplevel('model').unique():
+        mean, std = ours.loc[dataset, dim]['mean'], ours.loc[dataset, dim]['std']
+        models = [model for model in MODELS if model in mean.index]
         kaes = [model for model in models if model.startswith('KAE')]
-        text = {model: f'{part["mean"][model]:.{digits}f} ± {part["std"][model]:.{digits}f}' for model in models}
-        if kaes and 'AE' in models: text['Improve'] = f'{abs((part["mean"][kaes].max() if more else part["mean"][kaes].min()) - part["mean"]["AE"]):.{digits}f}'
-        if 'PCA' in part.index: text['PCA'] = f'{part["mean"]["PCA"]:.{digits}f}'
-        columns[name, 'ours'] = text
-        bold[name, 'ours'] = part['mean'][models].idxmax() if more else part['mean'][models].idxmin()
-        known = theirs[dataset, dim] if protocol == 'paper' and (dataset, dim) in theirs.index.droplevel('model') else ()
-        if len(known):
-            columns[name, 'paper'] = {model: f'{known[model]:.3f}' for model in [*models, 'Improve']}
-            columns[name, 'difference'] = {model: f'{part["mean"][model] - known[model]:+.{digits}f}' + ('' if abs(part["mean"][model] - known[model]) <= within else ' !') for model in models}
-            bold[name, 'paper'] = known[list(MODELS)].idxmax() if more else known[list(MODELS)].idxmin()
-    texts = pd.DataFrame(columns).reindex([model for model in (*MODELS, 'Improve', 'PCA') if any(model in column for column in columns.values())]).fillna('')
-    style = texts.style.apply(lambda column: ['font-weight: bold' if column.name in bold and model == bold[column.name] else '' for model in column.index])
-    style.set_table_styles([dict(selector='td, th', props='text-align: right; padding: 0.1em 0.5em; white-space: nowrap; font-size: 0.9em')])
+        def put(column, texts, winner=None):
+            columns.setdefault((f'{dim} numbers', column), {}).update({(dataset, model): text for model, text in texts.items()})
+            if winner: bold.add(((dataset, winner), (f'{dim} numbers', column)))
+        put('ours', {model: f'{mean[model]:.{digits}f} ± {std[model]:.{digits}f}' for model in models}, best(mean[models]))
+        if kaes and 'AE' in models: put('ours', {'Improve': f'{abs(mean[best(mean[kaes])] - mean["AE"]):.{digits}f}'})
+        if 'PCA' in mean.index: put('ours', {'PCA': f'{mean["PCA"]:.{digits}f}'})
+        if protocol == 'paper' and (dataset, dim, 'AE') in theirs.index:
+            known = theirs[dataset, dim]
+            put('paper', {model: f'{known[model]:.3f}' for model in [*models, 'Improve']}, best(known[list(MODELS)]))
+            difference = mean[models] - known[models]
+            put('difference', {model: f'{value:+.{digits}f}' + ' !'*(abs(value) > within) for model, value in difference.items()})
+    texts, order = pd.DataFrame(columns).fillna(''), [*DATASETS, *sorted(set(ours.index.unique('dataset')) - set(DATASETS))]
+    rows = [(dataset, model) for dataset in order for model in (*MODELS, 'Improve', 'PCA') if (dataset, model) in texts.index]
+    texts, css = texts.loc[rows], pd.DataFrame('', index=rows, columns=texts.columns)
+    for row, column in bold: css.loc[[row], [column]] = 'font-weight: bold'
+    css.index = texts.index = pd.MultiIndex.from_tuples([(DATASETS.get(dataset, dataset), model) for dataset, model in rows])
+    style = texts.style.apply(lambda _: css, axis=None)
+    style.set_table_styles([dict(selector='td, th', props='text-align: right; padding: 0.1em 0.6em; white-space: nowrap; font-size: 0.9em; vertical-align: top')])
     return style.set_caption(f'{title}{", by the paper’s definition" if protocol == "paper" else ""}; {"more" if more else "less"} is better')
 
 # %% ../nbs/41_tables.ipynb #0e0a7ccb
