@@ -134,7 +134,7 @@ def table(
     for row, column in bold: css.loc[[row], [column]] = 'font-weight: bold'
     css.index = texts.index = pd.MultiIndex.from_tuples([(DATASETS.get(dataset, dataset), model) for dataset, model in rows])
     style = texts.style.apply(lambda _: css, axis=None)
-    style.set_table_styles([dict(selector='td, th', props='text-align: right; padding: 0.1em 0.6em; white-space: nowrap; font-size: 0.9em; vertical-align: top')])
+    style.set_table_styles([dict(selector='td, th', props='text-align: right; padding: 0.1em 0.4em; white-space: nowrap; font-size: 0.8em; vertical-align: top')])
     return style.set_caption(f'{title}{", by the paper’s definition" if protocol == "paper" else ""}; {"more" if more else "less"} is better')
 
 # %% ../nbs/41_tables.ipynb #0e0a7ccb
