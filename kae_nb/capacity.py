@@ -34,7 +34,7 @@ def capacity_table(
     rows = part.groupby('model')[['parameters', 'training_seconds']].min()
     for model in rows.index.intersection(list(seconds)): rows.loc[model, 'training_seconds'] = seconds[model]
     rows = rows.assign(**{metric: table['mean'] for metric, table in by.items()}, seeds=by['accuracy_1nn'].seeds)
-    return rows.loc[[model for model in ('AE', 'AE-S', 'AE-B', *MODELS, 'PCA') if model in rows.index]].loc[lambda t: ~t.index.duplicated()]
+    return rows.loc[[model for model in dict.fromkeys(['AE', 'AE-S', 'AE-B', *MODELS, 'PCA']) if model in rows.index]]
 
 def plot_capacity(
     frame, # results, from as_frame or unpack

@@ -127,7 +127,7 @@ class Store:
     @property
     def unfinished(self)->Path: # inside a local store, else in the user's cache
         "The folder for trainings that are not finished, on this machine."
-        if self.fs.protocol == 'file' or 'file' in self.fs.protocol: return Path(self.path)/'unfinished'
+        if 'file' in self.fs.protocol: return Path(self.path)/'unfinished'
         return xdg_cache_home()/'kae_nb'/'unfinished'/digest(self.url)[:20]
 
     def keys(self)->set: # of strings
@@ -180,9 +180,10 @@ class Store:
 
     def tidy(self):
         "Remove what killed processes of this machine left behind of jobs that are finished."
+        finished = self.keys()
         for path in self.fs.ls(self.path, detail=False, refresh=True):
             name = path.rsplit('/', 1)[-1].split('.')
-            if len(name) > 3 and name[0] == '' and name[2] == socket.gethostname() and name[1] in self.keys(): self.fs.rm(path)
+            if len(name) > 3 and name[0] == '' and name[2] == socket.gethostname() and name[1] in finished: self.fs.rm(path)
 
 # %% ../nbs/40_experiments.ipynb #09da54b2
 LISTS = 'train_losses', 'test_losses', 'recall_curve', 'recall_curve_paper'
@@ -233,7 +234,10 @@ def restore(
 
 # %% ../nbs/40_experiments.ipynb #1ba06c54
 @lru_cache(1)
-def _load(name, data_root): return load_dataset(name, data_root)
+def _load(name, data_root):
+    "A data set and its checksum, kept for the next group."
+    dataset = load_dataset(name, data_root)
+    return dataset, checksum(dataset)
 
 def _train(jobs, dataset, folder, device, compile, progress):
     "Train models for jobs that differ only in their seed, from checkpoints if there are any; return models and histories."
@@ -273,8 +277,9 @@ def run_group(
             shutil.rmtree(folder, ignore_errors=True)
             folder.mkdir(parents=True)
             write_safely(folder/'jobs.json', lambda path: path.write_text(json.dumps(part), encoding='utf-8'))
-        dataset = _load(part[0]['dataset'], data_root).to(device)
-        if checksum(dataset) != part[0]['data']: raise ValueError(f'the data set {part[0]["dataset"]} is not the one that the jobs are about: its checksum is {checksum(dataset)}, theirs {part[0]["data"]}')
+        dataset, found = _load(part[0]['dataset'], data_root)
+        if found != part[0]['data']: raise ValueError(f'the data set {part[0]["dataset"]} is not the one that the jobs are about: its checksum is {found}, theirs {part[0]["data"]}')
+        dataset = dataset.to(device)
         start = time.perf_counter()
         trained = _train(part, dataset, folder, device, compile and part[0]['options'].get('layer') == 'wavkan', progress)
         seconds, missing = (time.perf_counter() - start)/len(part), store.missing(part)
