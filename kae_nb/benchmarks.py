@@ -236,7 +236,7 @@ def bench_training(
     models=tuple(BENCH_MODELS), # names in BENCH_MODELS
     epochs:int=10, # rounds of one epoch
     seeds:int=10, # how many are trained at once in the second part; 0: none
-    compiled=('wavkan',), # models that are also trained with compile=True
+    compiled=('kan', 'fourierkan', 'wavkan'), # models that are also trained with compile=True
     device='cpu', # where to train
     progress:bool=True, # say what is being measured
 )->pd.DataFrame: # a row for each model
@@ -274,7 +274,7 @@ def kae_bench(
     data_root:str=None, # training: folder with the data, where it is not in the usual place
     epochs:int=10, # training: how many epochs of each model are measured
     seeds:int=10, # training: how many models are trained at once, 0 for none
-    compiled:str='wavkan', # training: models that are also trained with compile=True, or none
+    compiled:str='kan,fourierkan,wavkan', # training: models that are also trained with compile=True, or none
     device:str='cpu', # cpu, cuda, cuda:1, mps
     out:str='kae_bench.json', # file for the results
 ):
