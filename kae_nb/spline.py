@@ -19,9 +19,9 @@ from .layer import BasisLayer, Expansion, check_size
 def cut_off_powers(
     t, # distances from the middle of the spline, in cells: overwritten
     order:int, # k, the order of the spline
-    power:int, # n: k for the spline, k - 1 for its slope towards the middle
+    power:int, # n: k for the spline; k - 1 for its slope, times -sign(t)
 ):
-    "Return the alternating sum of the powers n of what is left of |t| to each knot, cut off at zero, over n!."
+    "Return the sum of (-1)ⁱ·C(k+1, i)·max(0, (k+1)/2 - i - |t|)ⁿ/n! over 0 ≤ i < (k+1)/2: for n = k the spline."
     scale = factorial(power)**(-1/power) if power else 1.0
     left = t.abs_().mul_(-scale).add_(scale*(order + 1)/2).clamp_(min=0)
     raised = lambda a: a.pow_(power) if power else a.sign_()
@@ -89,7 +89,7 @@ class BSplineLayer(BasisLayer):
         if not hasattr(self, 'spline_scaler'): return                       # too early: called by BasisLayer.__init__
         c, G, k = self.coefficients, self.grid_size, self.spline_order
         from_middles = torch.arange(G + 1, dtype=torch.float64)[:, None] + (k + 1)/2 - torch.arange(1, G + k + 1)
-        at_knots = cut_off_powers(from_middles, k, k)                       # the splines at the G + 1 knots of the grid
+        at_knots = cut_off_powers(from_middles, k, k)                       # the splines at the G + 1 knots within grid_range
         bound = self.in_features**-0.5
         with torch.no_grad():
             c[:, 0] = torch.empty_like(self.spline_scaler).uniform_(-bound, bound)
@@ -109,7 +109,7 @@ class BSplineLayer(BasisLayer):
         return torch.cat([F.silu(x).unsqueeze(-2), cox_de_boor(x, self.grid, self.spline_order).to(x.dtype)], -2)
 
     def from_middles(self, x, first=1):
-        "How far each x is from the middle of each spline, in cells: (…, grid_size + spline_order, in); `first=0`: one row more in front."
+        "The distance of each x from the middle of spline first, first + 1, …, in cells: (…, rows, in). Row 0, before the first spline, makes room for the SiLU."
         k, (low, _) = self.spline_order, self.grid_range
         rows = torch.arange(first, self.n_basis, dtype=x.dtype, device=x.device)
         return (x*(1/self.step)).add_((k + 1)/2 - low/self.step).unsqueeze(-2) - rows.unsqueeze(-1)
@@ -117,7 +117,7 @@ class BSplineLayer(BasisLayer):
     def expand(self, x):
         "`basis` on a uniform grid."
         rows = cut_off_powers(self.from_middles(x, first=0), self.spline_order, self.spline_order)
-        rows[..., 0, :] = F.silu(x)
+        rows[..., 0, :] = F.silu(x)                                         # row 0 was only a place for it
         return rows
 
     def slope(self, x, features, g):
