@@ -236,25 +236,26 @@ def bench_training(
     models=tuple(BENCH_MODELS), # names in BENCH_MODELS
     epochs:int=10, # rounds of one epoch
     seeds:int=10, # how many are trained at once in the second part; 0: none
-    compiled=('kan', 'fourierkan', 'wavkan'), # models that are also trained with compile=True
+    compiled=None, # models that are also trained with compile=True; None: all
     device='cpu', # where to train
     progress:bool=True, # say what is being measured
 )->pd.DataFrame: # a row for each model
     "Return seconds for 10 epochs of fit and, for one of many, of fit_many; ratios to the first model and to the floor; images per second; memory."
     rate, d, n = product_rate(device), dataset.in_features, len(dataset.x_train)
-    options = dict(epochs=1, protocol='paper', device=device, progress=False)
-    def make(name): return AutoEncoder(d, 16, protocol='paper', **BENCH_MODELS[name])
-    runs = {name: (make(name), False) for name in models} | {f'{name} compiled': (make(name), True) for name in compiled if name in models}
-    times = {name: [] for name in runs}
+    def make(name): return AutoEncoder(d, 16, protocol='paper', **BENCH_MODELS[name.split()[0]])
+    names = [*models, *(f'{name} compiled' for name in models if compiled is None or name in compiled)]
+    options = {name: dict(epochs=1, protocol='paper', device=device, progress=False) for name in names}
+    for name in names[len(models):]: options[name].update(epochs=2, compile=True)         # compiling falls into the first epoch
+    runs, times = {name: make(name) for name in names}, {name: [] for name in names}
     for _ in tqdm(range(epochs), unit=' rounds', desc='fit', disable=not progress):
-        for name, (model, compile) in runs.items(): times[name] += fit(model, dataset, compile=compile, **options).seconds
+        for name, model in runs.items(): times[name].append(fit(model, dataset, **options[name]).seconds[-1])
     many = {}
-    for name in tqdm(models, unit=' models', desc='fit_many', disable=not progress or not seeds) if seeds else ():
-        many[name] = statistics.median(fit_many(lambda: make(name), dataset, seeds=range(seeds), **options)[0].history.seconds[0] for _ in range(2))
+    for name in tqdm(names, unit=' models', desc='fit_many', disable=not progress or not seeds) if seeds else ():
+        many[name] = statistics.median(fit_many(lambda: make(name), dataset, seeds=range(seeds), **options[name])[0].history.seconds[-1] for _ in range(2))
     seconds, rows = {name: 10*statistics.median(each) for name, each in times.items()}, []
-    for name, (model, _) in runs.items():
+    for name, model in runs.items():
         first = model.encoder[0]
-        basis = 1 if name == 'ae' else first.weight_and_constant()[0].shape[1] if isinstance(first, BasisLayer) else math.nan
+        basis = 1 if isinstance(first, nn.Linear) else first.weight_and_constant()[0].shape[1] if isinstance(first, BasisLayer) else math.nan
         floor = 10*n * 5*2*16*d * basis / rate
         rows.append(dict(model=name, parameters=count_parameters(model), fit_s=seconds[name], times_first=seconds[name]/seconds[models[0]],
                          floor_s=floor, times_floor=seconds[name]/floor, images_per_s=10*n/seconds[name],
@@ -274,7 +275,7 @@ def kae_bench(
     data_root:str=None, # training: folder with the data, where it is not in the usual place
     epochs:int=10, # training: how many epochs of each model are measured
     seeds:int=10, # training: how many models are trained at once, 0 for none
-    compiled:str='kan,fourierkan,wavkan', # training: models that are also trained with compile=True, or none
+    compiled:str=None, # training: models that are also trained with compile=True, or none (default: all)
     device:str='cpu', # cpu, cuda, cuda:1, mps
     out:str='kae_bench.json', # file for the results
 ):
@@ -291,7 +292,7 @@ def kae_bench(
             memory_size = None if memory_size == 'none' else parse_size(memory_size)
             settings = dict(seconds=seconds)
         else:
-            settings = dict(epochs=check_size('epochs', epochs), seeds=check_size('seeds', seeds, least=0), compiled=names(compiled))
+            settings = dict(epochs=check_size('epochs', epochs), seeds=check_size('seeds', seeds, least=0), compiled=names(compiled) if compiled else layers)
             data = load_dataset(dataset or ('mnist' if is_available('mnist', data_root) else 'digits'), data_root)
             print(data)
         print(', '.join(f'{name}: {value}' for name, value in hardware(device).items()))

@@ -17,9 +17,9 @@ import torch.nn.functional as F
 from torch import nn
 
 from .autoencoder import AutoEncoder, mean_error
-from .layer import BasisLayer, check_size
-from .training import (OPTIMIZERS, Checkpoints, History, check_rate, check_trainable, complete_settings, few_threads,
-                             fingerprint, image_orders, train)
+from .layer import BasisLayer, check_size, tracing
+from .training import (OPTIMIZERS, Checkpoints, History, check_rate, check_trainable, compile_anew, complete_settings,
+                             few_threads, fingerprint, image_orders, train)
 
 # %% ../nbs/23_ensemble.ipynb #241334a3
 class WideLayer(nn.Module):
@@ -65,7 +65,7 @@ class EachLayer(nn.Module):
         super().__init__()
         self.layer, self.n, self.compile = stack_tensors(modules), len(modules), compile
         def call(parameters, buffers, x): return torch.func.functional_call(self.layer, (parameters, buffers), (x,))
-        self.call = torch.compile(call, dynamic=True) if compile else call      # one version for batches of any length
+        self.call = compile_anew(call, dynamic=True) if compile else call       # one version for batches of any length
 
     def forward(self, x):
         parameters, buffers = dict(self.layer.named_parameters()), dict(self.layer.named_buffers())
@@ -150,7 +150,7 @@ def losses_of(
     batch, # (batch, d), or (models, batch, d) if every model has its own
 ):
     "Return the mean squared error of each model on the batch: (models,)."
-    if isinstance(together, AutoEncoder) and isinstance(together.decoder[-1], nn.Sigmoid) and isinstance(together.decoder[-2], WideLayer):
+    if isinstance(together, AutoEncoder) and isinstance(together.decoder[-1], nn.Sigmoid) and isinstance(together.decoder[-2], WideLayer) and not tracing():
         return SigmoidError.apply(together.decoder[:-1](together.encoder(batch)), batch)
     return (together(batch) - batch).square().mean((1, 2))
 
@@ -188,7 +188,7 @@ def fit_many(
     optimizer:str='adam', # 'adam', 'adamw' or 'sgd'
     device=None, # where to train; the models' own device if None
     protocol:str=None, # None for a recipe that trains well, 'paper' for the paper's
-    compile:bool=False, # let torch.compile fuse the operations of layers that share nothing, such as WavKAN's
+    compile:bool=False, # let torch.compile fuse the operations of models and losses: some seconds first, then faster steps
     max_memory:float=2.0, # GB (10⁹ bytes) that the models trained at once may take
     checkpoint=None, # folder for checkpoints, or None for none
     checkpoint_seconds:float=30., # time between checkpoints
@@ -230,7 +230,6 @@ def _train_group(make, x, x_test, group, shared, compile, kept, progress):
     for settings in group:
         torch.manual_seed(settings['seed'])
         models.append(make())
-    if compile: torch._dynamo.reset()                                       # it keeps eight versions of a function, and earlier groups' are of no use
     together, settings = stack(models, compile).to(x.device), group[0]
     optimizer = grouped_optimizer(settings['optimizer'], together.parameters(), [(s['lr'], s['weight_decay']) for s in group])
 
@@ -247,10 +246,13 @@ def _train_group(make, x, x_test, group, shared, compile, kept, progress):
         together.train()
         return [mean_error(row, settings['protocol']) for row in errors]
 
+    def loss_of(batch): return losses_of(together, batch)
+    if compile and not any(isinstance(part, EachLayer) for part in together.modules()): loss_of = compile_anew(loss_of, dynamic=False)
+
     together.train()
     work = min(settings['batch_size'], len(x)) * sum(p.numel() for p in together.parameters())
     with few_threads(work):
-        history = train(x, lambda batch: losses_of(together, batch), test, optimizer, settings, orders(), together.state_dict(), kept, progress)
+        history = train(x, loss_of, test, optimizer, settings, orders(), together.state_dict(), kept, progress)
     unstack(together, models)
     share = [seconds/len(group) for seconds in history.seconds]
     return [Member(s['seed'], s['lr'], s['weight_decay'], model.to(x.device).eval(),

@@ -9,7 +9,7 @@ __all__ = ['harmonics', 'FourierLayer']
 import torch
 from torch import nn
 
-from .layer import BasisLayer, Expansion, check_size
+from .layer import BasisLayer, Expansion, check_size, tracing
 
 # %% ../nbs/13_fourier.ipynb #16ec8004
 def harmonics(
@@ -54,7 +54,15 @@ class FourierLayer(BasisLayer):
         "cos x, sin x, …, cos Gx, sin Gx: (…, in_features) -> (…, 2·grid_size, in_features)."
         return Expansion.apply(x, self.expand, self.slope)
 
-    def expand(self, x): return harmonics(x, self.grid_size)
+    def expand(self, x):
+        if tracing(): return harmonics(x, self.grid_size)
+        features = x.new_empty(*x.shape[:-1], self.n_basis, self.in_features)
+        cos, sin, rows = x.cos(), x.sin(), features.unbind(-2)
+        rows[0].copy_(cos); rows[1].copy_(sin)
+        for c, s, next_c, next_s in zip(rows[::2], rows[1::2], rows[2::2], rows[3::2]):
+            torch.mul(c, cos, out=next_c).addcmul_(s, sin, value=-1)
+            torch.mul(s, cos, out=next_s).addcmul_(c, sin)
+        return features
 
     def slope(self, x, features, g):
         "The sum over basis functions of g times their derivative at x."

@@ -5,7 +5,7 @@
 # %% auto #0
 __all__ = ['OPTIMIZERS', 'LEARNING_RATES', 'RECIPES', 'kept_memory', 'History', 'one_cycle', 'check_rate', 'complete_settings',
            'default_lr', 'interruption', 'Checkpoints', 'image_orders', 'train', 'check_trainable', 'few_threads',
-           'hardware', 'fingerprint', 'fit']
+           'compile_anew', 'hardware', 'fingerprint', 'fit']
 
 # %% ../nbs/22_training.ipynb #498b3316
 import ctypes, json, math, os, platform, signal, sys, threading, time, warnings, zlib
@@ -311,6 +311,14 @@ def few_threads(
     try: yield
     finally: torch.set_num_threads(before)
 
+def compile_anew(
+    function, # defined anew for each run, such as the loss of this model; changed in place
+    **options, # for torch.compile
+):
+    "Return `torch.compile(function)` with versions of its own: PyTorch keeps eight of each piece of code and runs further ones uncompiled."
+    function.__code__ = function.__code__.replace()
+    return torch.compile(function, **options)
+
 def hardware(
     device='cpu', # where the measuring was done
 )->dict: # processor, threads, torch and, for a GPU, its name
@@ -341,7 +349,7 @@ def fit(
     device=None, # where to train; the model's own device if None
     protocol:str=None, # None for a recipe that trains well, 'paper' for the paper's
     mixed_precision:bool=False, # compute products in bfloat16; parameters stay as they are
-    compile:bool=False, # let torch.compile fuse the model's operations: some seconds first, then faster steps
+    compile:bool=False, # let torch.compile fuse the operations of model and loss: some seconds first, then faster steps
     checkpoint=None, # folder for checkpoints, or None for none
     checkpoint_seconds:float=30., # time between checkpoints; 0: after every step
     resume:bool=False, # go on from the last checkpoint in the folder, if there is one
@@ -359,11 +367,12 @@ def fit(
         kept = Checkpoints(checkpoint, dict(settings, model=repr(model), data=fingerprint(x)), resume, check_rate('checkpoint_seconds', checkpoint_seconds, zero=True))
     optimizer = OPTIMIZERS[optimizer][0](model.parameters(), lr=settings['lr'], weight_decay=settings['weight_decay'], fused=True)
     for group in optimizer.param_groups: group['initial_lr'] = group['lr']
-    forward = torch.compile(model) if compile else model
 
     def loss_of(batch):
-        with torch.autocast(x.device.type, torch.bfloat16, enabled=mixed_precision): y = forward(batch)
+        with torch.autocast(x.device.type, torch.bfloat16, enabled=mixed_precision): y = model(batch)
         return F.mse_loss(y.to(batch.dtype), batch)
+
+    if compile: loss_of = compile_anew(loss_of, dynamic=False)                  # two versions: for full batches, and for the short last one
 
     def test():
         loss = mean_error(reconstruction_errors(model, x_test), protocol)
