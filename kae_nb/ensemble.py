@@ -30,12 +30,15 @@ class WideLayer(nn.Module):
         super().__init__()
         self.layer = stack_tensors(layers)
 
-    def forward(self, x):
+    def parts(self, x):
+        "Features (…, batch, K), weight (models, out, K) and constant (models, out) or None: the layer is features·weightᵀ + constant."
         layer = self.layer
-        if isinstance(layer, nn.Linear): features, weight, constant = x, layer.weight, layer.bias
-        else:
-            features, (weight, constant) = layer.basis(x).flatten(-2), layer.weight_and_constant()
-            weight = weight.flatten(-2)
+        if isinstance(layer, nn.Linear): return x, layer.weight, layer.bias
+        weight, constant = layer.weight_and_constant()
+        return layer.basis(x).flatten(-2), weight.flatten(-2), constant
+
+    def forward(self, x):
+        features, weight, constant = self.parts(x)
         if features.ndim == 2:                      # the same for all
             rows = F.linear(features, weight.flatten(0, 1), None if constant is None else constant.flatten())
             return rows.unflatten(1, weight.shape[:2]).movedim(1, 0)
@@ -127,23 +130,21 @@ def grouped_optimizer(
 
 # %% ../nbs/23_ensemble.ipynb #eaf592db
 class SigmoidError(torch.autograd.Function):
-    "`SigmoidError.apply(a, x)`: mean squared difference of σ(a) (models, batch, d) and x, for each model; uses up a."
+    "`SigmoidError.apply(features, weight, constant, x)`: mean squared difference of σ(features·weightᵀ + constant) (models, batch, d) and x, for each model."
     @staticmethod
-    def forward(ctx, a, x):
-        each = 1 if a.device.type == 'cpu' else len(a)                      # models at a time
-        n, losses, difference = a[0].numel(), a.new_empty(len(a)), None
-        for part, target, loss in zip(a.detach().split(each), x.expand_as(a).split(each), losses.split(each)):
-            s = part.sigmoid_()
-            difference = torch.sub(s, target, out=difference if difference is not None and difference.shape == s.shape else None)
-            loss.copy_(torch.linalg.vector_norm(difference, dim=(1, 2)).square_().div_(n))
-            torch.addcmul(s, s, s, value=-1, out=s).mul_(difference)        # a becomes its own gradient, up to 2/n
-        ctx.gradient, ctx.n = a.detach(), n
+    def forward(ctx, features, weight, constant, x):
+        s = torch.baddbmm(constant.unsqueeze(1), features, weight.mT).sigmoid_()
+        difference = s - x
+        ctx.n = difference[0].numel()
+        losses = torch.linalg.vector_norm(difference, dim=(1, 2)).square_().div_(ctx.n)
+        slope = torch.addcmul(s, s, s, value=-1, out=s).mul_(difference)    # that of the loss with respect to what goes into σ, up to 2/n
+        ctx.gradients = torch.bmm(slope, weight), torch.bmm(slope.mT, features), slope.sum(1)
         return losses
 
     @staticmethod
     def backward(ctx, g):
-        gradient, ctx.gradient = ctx.gradient, None
-        return gradient.mul_((2*g/ctx.n).view(-1, 1, 1)), None
+        scale = 2*g/ctx.n
+        return *(gradient.mul_(scale.view(-1, *[1]*(gradient.ndim - 1))) for gradient in ctx.gradients), None
 
 def losses_of(
     together, # what stack returned
@@ -151,7 +152,8 @@ def losses_of(
 ):
     "Return the mean squared error of each model on the batch: (models,)."
     if isinstance(together, AutoEncoder) and isinstance(together.decoder[-1], nn.Sigmoid) and isinstance(together.decoder[-2], WideLayer) and not tracing():
-        return SigmoidError.apply(together.decoder[:-1](together.encoder(batch)), batch)
+        features, weight, constant = together.decoder[-2].parts(together.decoder[:-2](together.encoder(batch)))
+        return SigmoidError.apply(features, weight, weight.new_zeros(weight.shape[:2]) if constant is None else constant, batch)
     return (together(batch) - batch).square().mean((1, 2))
 
 # %% ../nbs/23_ensemble.ipynb #47f56a9e
