@@ -90,7 +90,7 @@ def kae_reproduce(
     engine:str='here', # here, loky, dask or ray
     address:str=None, # of a Dask or Ray cluster, instead of one made on this machine
     workers:int=None, # processes of an engine on this machine (default: one for each core)
-    compile:bool=False, # compile WavKAN, which is then two to three times as fast; needs a C++ compiler
+    compile:bool=False, # compile WavKAN, which is then about three times as fast; needs a C++ compiler
     no_figures:bool=False, # leave out the longer runs and the larger AEs for Figures 3 and 4
     device:str=None, # cpu, cuda, cuda:1, mps (default: a GPU if there is one)
 ):
