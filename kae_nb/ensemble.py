@@ -18,8 +18,8 @@ from torch import nn
 
 from .autoencoder import AutoEncoder, mean_error
 from .layer import BasisLayer, check_size, tracing
-from .training import (OPTIMIZERS, Checkpoints, History, check_rate, check_trainable, compile_anew, complete_settings,
-                             few_threads, fingerprint, image_orders, train)
+from .training import (OPTIMIZERS, Checkpoints, History, check_compiler, check_rate, check_trainable, compile_anew,
+                             complete_settings, few_threads, fingerprint, image_orders, train)
 
 # %% ../nbs/23_ensemble.ipynb #241334a3
 class WideLayer(nn.Module):
@@ -209,6 +209,7 @@ def fit_many(
     every = [complete_settings(sample, epochs, rate, decay, batch_size, seed, shuffle, optimizer, protocol)
              for rate in several(lr) for decay in several(weight_decay) for seed in seeds]
     device = device or next(sample.parameters()).device
+    if compile: check_compiler(device)
     x, x_test = dataset.x_train.to(device), dataset.x_test.to(device)
     at_once = max(1, int(check_rate('max_memory', max_memory)*1e9 // memory_of(sample.to(device), x[:batch_size].clone())))
     n_groups = math.ceil(len(every)/at_once)

@@ -5,10 +5,10 @@
 # %% auto #0
 __all__ = ['OPTIMIZERS', 'LEARNING_RATES', 'RECIPES', 'kept_memory', 'History', 'one_cycle', 'check_rate', 'complete_settings',
            'default_lr', 'interruption', 'Checkpoints', 'image_orders', 'train', 'check_trainable', 'few_threads',
-           'compile_anew', 'hardware', 'fingerprint', 'fit']
+           'check_compiler', 'compile_anew', 'hardware', 'fingerprint', 'fit']
 
 # %% ../nbs/22_training.ipynb #498b3316
-import ctypes, json, math, os, platform, signal, sys, threading, time, warnings, zlib
+import ctypes, json, math, os, platform, shutil, signal, sys, threading, time, warnings, zlib
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field
 from functools import partial
@@ -311,6 +311,14 @@ def few_threads(
     try: yield
     finally: torch.set_num_threads(before)
 
+def check_compiler(
+    device, # where the compiled function is to run
+):
+    "Raise a `ValueError` if torch.compile needs a C++ compiler there and finds none."
+    name = os.environ.get('CXX') or {'darwin': 'clang++', 'win32': 'cl'}.get(sys.platform, 'g++')
+    if torch.device(device).type == 'cpu' and not shutil.which(name):
+        raise ValueError(f'compiling needs the C++ compiler {name!r}, which is not to be found: install it, name yours in the environment variable CXX, or do without')
+
 def compile_anew(
     function, # defined anew for each run, such as the loss of this model; changed in place
     **options, # for torch.compile
@@ -360,6 +368,7 @@ def fit(
     check_trainable(model, dataset)
     if resume and checkpoint is None: raise ValueError('resume=True needs the folder of the checkpoints: checkpoint=…')
     if device is None: device = next(model.parameters()).device
+    if compile: check_compiler(device)
     model.to(device)
     x, x_test = dataset.x_train.to(device), dataset.x_test.to(device)
     kept = None
