@@ -143,8 +143,9 @@ class SigmoidError(torch.autograd.Function):
 
     @staticmethod
     def backward(ctx, g):
+        gradients, ctx.gradients = ctx.gradients, None                      # used up: a second backward pass is an error
         scale = 2*g/ctx.n
-        return *(gradient.mul_(scale.view(-1, *[1]*(gradient.ndim - 1))) for gradient in ctx.gradients), None
+        return *(gradient.mul_(scale.view(-1, *[1]*(gradient.ndim - 1))) for gradient in gradients), None
 
 def losses_of(
     together, # what stack returned
