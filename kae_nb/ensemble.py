@@ -137,7 +137,7 @@ class SigmoidError(torch.autograd.Function):
         difference = s - x
         ctx.n = difference[0].numel()
         losses = torch.linalg.vector_norm(difference, dim=(1, 2)).square_().div_(ctx.n)
-        slope = torch.addcmul(s, s, s, value=-1, out=s).mul_(difference)    # that of the loss with respect to what goes into σ, up to 2/n
+        slope = torch.ops.aten.sigmoid_backward.grad_input(difference, s, grad_input=difference)    # (s - x)·s·(1 - s)
         ctx.gradients = torch.bmm(slope, weight), torch.bmm(slope.mT, features), slope.sum(1)
         return losses
 
