@@ -165,7 +165,11 @@ def parse_size(
     except ValueError: raise ValueError(f'a size is batch x inputs x outputs, such as 256x784x16, got {text!r}') from None
     return tuple(check_size(f'the {what} in {text!r}', n) for what, n in dict(batch=batch, inputs=n_in, outputs=n_out).items())
 
-def geometric_mean(values): return math.exp(sum(map(math.log, values))/len(values))
+def geometric_mean(
+    values, # positive numbers
+)->float:
+    "Return the geometric mean, the right one for ratios."
+    return math.exp(sum(map(math.log, values))/len(values))
 
 # %% ../nbs/52_benchmarks.ipynb #b1fae7cf
 def bench_layers(

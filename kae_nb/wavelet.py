@@ -25,7 +25,9 @@ def scaled_product(a, b, factor, out=None):
     "factor · a · b in one pass over memory."
     return torch.addcmul(a.new_zeros(()), a, b, value=factor, out=out)
 
-def gaussian_exponent(u, out=None): return scaled_product(u, u, -0.5, out)      # −u²/2
+def gaussian_exponent(u, out=None):
+    "−u²/2"
+    return scaled_product(u, u, -0.5, out)
 
 def exponential(q, out=None):
     "e^q, as 2^(q/ln 2) for the compiler, which fuses exp2 but would store all of exp(q) to use it twice."
