@@ -28,7 +28,7 @@ def check_protocol(
     if protocol not in PROTOCOLS: raise ValueError(f"protocol must be None or 'paper', got {protocol!r}")
     return protocol
 
-# %% ../nbs/21_autoencoder.ipynb #ebd7b164
+# %% ../nbs/21_autoencoder.ipynb #916e6e99
 def check_widths(
     widths, # what the user gave as hidden_dims
 )->tuple: # of int
@@ -37,7 +37,7 @@ def check_widths(
         raise TypeError(f'hidden_dims must be a sequence of widths, such as (128, 64), got {widths!r}')
     return tuple(check_size('hidden_dims', width) for width in widths)
 
-# %% ../nbs/21_autoencoder.ipynb #ef9ace1f
+# %% ../nbs/21_autoencoder.ipynb #cb53628c
 class AutoEncoder(nn.Module):
     "Encodes x (…, in_features) to a code (…, latent_dim), and decodes it to an image in [0, 1]."
     def __init__(self,
@@ -87,7 +87,7 @@ def save(self:AutoEncoder,
     try: write_tensors(path, self.state_dict(), config, key='kae_nb')
     except TypeError as error: raise ValueError(f'layer_options={config["layer_options"]} cannot be saved: {error}') from error
 
-# %% ../nbs/21_autoencoder.ipynb #194c2db7
+# %% ../nbs/21_autoencoder.ipynb #3e3d332f
 def _check_state(
     path, # the file, for the message
     expected:dict, # tensors by name, of the model that the file describes
@@ -113,6 +113,7 @@ def load(cls:AutoEncoder,
     try:
         options = config.pop('layer_options')
         lookup(LAYERS, config['layer'], 'layer')            # a name: a file does not choose code to run
+        if {'device', 'dtype'} & options.keys(): raise ValueError('a device or dtype is no option of a saved layer')
         if len(config['hidden_dims']) > len(tensors): raise ValueError(f'{len(config["hidden_dims"])} layers, {len(tensors)} tensors')
         with torch.random.fork_rng(devices=[]), torch.device('meta'): shapes = cls(**config, **options).state_dict()
     except (AttributeError, KeyError, TypeError, ValueError, RuntimeError) as error:
@@ -124,7 +125,7 @@ def load(cls:AutoEncoder,
     model.load_state_dict(tensors)
     return model.to(device).eval()
 
-# %% ../nbs/21_autoencoder.ipynb #1364e692
+# %% ../nbs/21_autoencoder.ipynb #23a11bab
 @contextmanager
 def evaluating(
     model:nn.Module, # any module
@@ -152,7 +153,7 @@ def _through(model, method, rows, batch_size):
     if function is None: raise TypeError(f'a model must have encode and decode, or transform and inverse_transform; got {type(model).__name__}')
     return torch.cat([torch.as_tensor(np.asarray(function(batch.cpu().numpy()))).to(rows.dtype) for batch in batches])
 
-# %% ../nbs/21_autoencoder.ipynb #dedb23a1
+# %% ../nbs/21_autoencoder.ipynb #41f07571
 def encode(
     model, # an AutoEncoder, any module with encode, or a fitted scikit-learn transformer
     x, # (n, d) images as floats, a tensor or an array
@@ -161,7 +162,7 @@ def encode(
     "Return the codes of images, without gradients; `TypeError` for what is no model, or no floats."
     return _through(model, 'encode', x, batch_size)
 
-# %% ../nbs/21_autoencoder.ipynb #dd586acb
+# %% ../nbs/21_autoencoder.ipynb #88fb8b88
 def decode(
     model, # an AutoEncoder, any module with decode, or a fitted scikit-learn transformer
     z, # (n, latent_dim) codes
@@ -170,7 +171,7 @@ def decode(
     "Return the images of codes, without gradients, just as the model makes them; `TypeError` for what is no model, or no floats."
     return _through(model, 'decode', z, batch_size)
 
-# %% ../nbs/21_autoencoder.ipynb #747deed2
+# %% ../nbs/21_autoencoder.ipynb #abac7e00
 def reconstruct(
     model, # as for encode and decode, or any module that maps images to images
     x, # (n, d) images as floats, a tensor or an array
@@ -197,7 +198,7 @@ def reconstruction_errors(
         errors.append((result - rows).square().mean(1))
     return torch.cat(errors)
 
-# %% ../nbs/21_autoencoder.ipynb #4971393b
+# %% ../nbs/21_autoencoder.ipynb #46f7d5d5
 def mean_error(
     errors, # (n,) errors of images
     protocol:str=None, # None for the mean over images, 'paper' for the mean over batches of 256
