@@ -17,9 +17,11 @@ import torch.nn.functional as F
 from torch import nn
 
 from .autoencoder import AutoEncoder, mean_error
-from .layer import BasisLayer, check_device, check_size, kept_generators, tracing
-from .training import (OPTIMIZERS, Checkpoints, History, check_compiler, check_rate, check_trainable, compile_anew,
-                             complete_settings, few_threads, fingerprint, fit, image_orders, train)
+from .layer import BasisLayer, check_device, check_flag, check_size, kept_generators, tracing
+from .checkpoints import checkpoints_in
+from .history import History, mean_image_error, pca_error, problem_of
+from .training import (OPTIMIZERS, check_compiler, check_rate, check_trainable, compile_anew,
+                             complete_settings, few_threads, fingerprint, fit, highest_rates, image_orders, train)
 
 # %% ../nbs/23_ensemble.ipynb #241334a3
 class WideLayer(nn.Module):
@@ -84,7 +86,7 @@ def is_wide(
     if kind is nn.Linear: return True
     return isinstance(layer, BasisLayer) and layer.shared_basis and kind.forward is BasisLayer.forward and kind.product is BasisLayer.product
 
-# %% ../nbs/23_ensemble.ipynb #4cb9ca0f
+# %% ../nbs/23_ensemble.ipynb #63d289ef
 def attributes_of(
     model, # a module
 )->list: # a text for each of its parts
@@ -92,7 +94,7 @@ def attributes_of(
     apart = ('_parameters', '_buffers', '_modules', 'training')
     return [repr({name: value for name, value in vars(part).items() if name not in apart}) for part in model.modules()]
 
-# %% ../nbs/23_ensemble.ipynb #18185834
+# %% ../nbs/23_ensemble.ipynb #02f81184
 def check_alike(
     models, # modules that are to be stacked
 ):
@@ -113,7 +115,7 @@ def check_alike(
     tensors = [hook for model in models for p in model.parameters() for hook in (p._backward_hooks, p._post_accumulate_grad_hooks)]
     if any(parts) or any(tensors): raise ValueError('the models have hooks')
 
-# %% ../nbs/23_ensemble.ipynb #b79a15dc
+# %% ../nbs/23_ensemble.ipynb #f37fcf29
 def stack(
     models, # modules of the same make
     compile:bool=False, # for the layers that go through EachLayer
@@ -134,7 +136,7 @@ def _stack(models, compile):
     for name, _ in first.named_children(): setattr(together, name, _stack([getattr(model, name) for model in models], compile))
     return together
 
-# %% ../nbs/23_ensemble.ipynb #76979995
+# %% ../nbs/23_ensemble.ipynb #27d68e5d
 def unstack(
     together, # what stack returned, perhaps trained since
     models, # the models that it was made of, changed in place
@@ -149,16 +151,19 @@ def unstack(
 def grouped_optimizer(
     kind:str, # a name in OPTIMIZERS
     parameters, # stacked parameters (models, …)
-    settings, # (lr, weight_decay) of each model; equal ones side by side
+    rates, # for each model a list of the learning rates of its parameters
+    weight_decays, # of each model
 )->torch.optim.Optimizer: # its groups are slices of the parameters
     "Return one optimizer for all models; its step takes the gradients from the stacked parameters and clears them."
-    parameters, pairs, groups, start = list(parameters), [], [], 0
-    for (lr, weight_decay), same in groupby(settings):
-        part = slice(start, start := start + len(list(same)))
-        slices = [p.detach()[part] for p in parameters]
-        pairs += [(piece, p, part) for piece, p in zip(slices, parameters)]
-        groups.append(dict(params=slices, lr=lr, initial_lr=lr, weight_decay=weight_decay))
-    optimizer = OPTIMIZERS[kind][0](groups, lr=groups[0]['lr'], fused=True)
+    parameters, pairs, groups = list(parameters), [], {}
+    for p, own in zip(parameters, zip(*rates)):
+        start = 0
+        for setting, same in groupby(zip(own, weight_decays)):
+            part = slice(start, start := start + len(list(same)))
+            pairs.append((piece := p.detach()[part], p, part))
+            groups.setdefault(setting, []).append(piece)
+    optimizer = OPTIMIZERS[kind][0]([dict(params=pieces, lr=lr, initial_lr=lr, weight_decay=decay) for (lr, decay), pieces in groups.items()],
+                                    lr=rates[0][0], fused=True)
     def take(*_):
         for piece, p, part in pairs: piece.grad = None if p.grad is None else p.grad[part]     # None: frozen or unused
     def clear(*_):
@@ -195,7 +200,7 @@ def losses_of(
         return SigmoidError.apply(features, weight, weight.new_zeros(weight.shape[:2]) if constant is None else constant, batch)
     return (together(batch) - batch).square().mean((1, 2))
 
-# %% ../nbs/23_ensemble.ipynb #630b43b8
+# %% ../nbs/23_ensemble.ipynb #3d5536e9
 def check_stack(
     models, # modules that are to be stacked
     batch, # (batch, d), or (models, batch, d) with one for each model
@@ -253,7 +258,7 @@ class Member:
     model:nn.Module
     history:History
 
-# %% ../nbs/23_ensemble.ipynb #e4e472ba
+# %% ../nbs/23_ensemble.ipynb #6ed1ee6d
 @kept_generators()
 def fit_many(
     make, # makes a model, without arguments; torch's seed is set before each call
@@ -272,6 +277,7 @@ def fit_many(
     checkpoint=None, # folder for checkpoints, or None for none
     checkpoint_seconds:float=30., # time between checkpoints
     resume:bool=False, # go on from the checkpoints in the folder
+    restore_best:bool=False, # each ends with the parameters of the epoch with its lowest test error, a choice made on test data
     progress:bool=True, # show progress bars
 )->list: # of Member, in the order lr, weight_decay, seed; seconds are a member's share
     """Train a model for every seed, lr and weight_decay as `fit` would, many at once, and return them; Ctrl-C ends early with those begun.
@@ -283,8 +289,9 @@ def fit_many(
     seeds = [check_size('seed', seed, least=0) for seed in several(seeds)]
     for name, values in dict(seeds=seeds, lr=several(lr), weight_decay=several(weight_decay)).items():
         if not values: raise ValueError(f'no runs to do: {name} is empty')
-    if resume and checkpoint is None: raise ValueError('resume=True needs the folder of the checkpoints: checkpoint=…')
+    if check_flag('resume', resume) and checkpoint is None: raise ValueError('resume=True needs the folder of the checkpoints: checkpoint=…')
     check_rate('checkpoint_seconds', checkpoint_seconds, zero=True)
+    check_flag('restore_best', restore_best)
     shared, shuffle = shuffle == 'shared', True if shuffle == 'shared' else shuffle
     torch.manual_seed(seeds[0])
     sample = make()
@@ -295,7 +302,7 @@ def fit_many(
     every = [complete_settings(sample, epochs, rate, decay, batch_size, seed, shuffle, optimizer, protocol)
              for rate in several(lr) for decay in several(weight_decay) for seed in seeds]
     device = check_device(device) or first.device
-    if compile: check_compiler(device)
+    if check_flag('compile', compile): check_compiler(device)
     x, x_test = dataset.x_train.to(device, first.dtype), dataset.x_test.to(device, first.dtype)
     at_once = max(1, int(check_rate('max_memory', max_memory)*1e9 // memory_of(sample.to(device), x[:batch_size].clone())))
     n_groups = math.ceil(len(every)/at_once)
@@ -314,37 +321,52 @@ def fit_many(
         except ValueError as why:
             if len(models) > 1: warnings.warn(f'these models are trained one after the other, which is not faster: {why}')
             del models
-            members += _train_each(make, dataset, group, orders_of, device, compile, folder, checkpoint_seconds, resume, progress)
+            options = dict(compile=compile, checkpoint_seconds=checkpoint_seconds, resume=resume, restore_best=restore_best, progress=progress)
+            members += _train_each(make, dataset, group, orders_of, device, folder, options)
         else:
-            kept = None
-            if checkpoint is not None:
-                run = dict(settings=group, orders=orders_of, model=repr(sample), data=fingerprint(x))
-                kept = Checkpoints(folder(0), run, resume, checkpoint_seconds)
-            members += _train_group(together, models, x, x_test, group, orders_of, compile, kept, progress)
+            run = dict(settings=group, orders=orders_of, model=repr(sample), restore_best=restore_best, data=fingerprint(x), test_data=fingerprint(x_test))
+            with checkpoints_in(folder(0), run, resume, checkpoint_seconds) as kept:
+                members += _train_group(together, models, x, x_test, group, orders_of, compile, kept, restore_best, progress)
         if members[-1].history.interrupted: break
+    _judge(members, x, x_test, protocol)
     lost = [m for m in members if not math.isfinite(sum(m.history.train_loss))]
     if lost: warnings.warn(f'the loss of {len(lost)} of {len(members)} models stopped being finite, most likely because their learning rate is too high: '
                            + ', '.join(f'seed {m.seed} at lr {m.lr:g}' for m in lost[:5]) + ', …'*(len(lost) > 5))
     return members
 
-def _train_each(make, dataset, group, orders_of, device, compile, folder, checkpoint_seconds, resume, progress):
+def _judge(members, x, x_test, protocol):
+    "Say in the history of each member if its training came to nothing, and warn if any did."
+    ended = [m for m in members if not m.history.interrupted and m.history.problem is None]
+    if not ended or not len(x_test): return
+    latent_dim = getattr(members[0].model, 'latent_dim', None) if protocol is None else None
+    mean_image, pca = mean_image_error(x, x_test), pca_error(x, x_test, latent_dim) if isinstance(latent_dim, int) else None
+    for m in ended: m.history.problem = problem_of(m.history.test_loss, mean_image, pca)
+    if bad := [m for m in ended if m.history.problem]:
+        warnings.warn(f'{len(bad)} of {len(members)} trainings came to nothing, such as that of seed {bad[0].seed} at lr {bad[0].lr:g}: {bad[0].history.problem}', stacklevel=3)
+
+def _train_each(make, dataset, group, orders_of, device, folder, options):
     "Train a model for each of a list of settings by `fit`; return a list of Member, fewer after Ctrl-C."
     members, problem = [], None
     for k, (s, order) in enumerate(zip(group, orders_of)):
         torch.manual_seed(s['seed'])
         model = make()
-        try: history = fit(model, dataset, s['epochs'], s['lr'], s['weight_decay'], s['batch_size'], order, s['shuffle'], s['optimizer'], device, s['protocol'],
-                           compile=compile, checkpoint=folder(k), checkpoint_seconds=checkpoint_seconds, resume=resume, progress=progress)
+        try:
+            with warnings.catch_warnings():
+                warnings.filterwarnings('ignore', 'the test error')         # said once, for all
+                history = fit(model, dataset, s['epochs'], s['lr'], s['weight_decay'], s['batch_size'], order, s['shuffle'], s['optimizer'], device, s['protocol'],
+                              checkpoint=folder(k), **options)
         except FloatingPointError as error: history, problem = History(*[[math.nan]*s['epochs']]*3), error
+        history.problem = None                                              # judged with the others
         members.append(Member(s['seed'], s['lr'], s['weight_decay'], model.eval(), history))
         if history.interrupted: break
     if all(math.isnan(sum(m.history.train_loss)) for m in members): raise problem
     return members
 
-def _train_group(together, models, x, x_test, group, orders_of, compile, kept, progress):
+def _train_group(together, models, x, x_test, group, orders_of, compile, kept, restore_best, progress):
     "Train models for a list of settings, stacked, at once; return a list of Member."
     settings = group[0]
-    optimizer = grouped_optimizer(settings['optimizer'], together.parameters(), [(s['lr'], s['weight_decay']) for s in group])
+    rates = kept.found[1]['rates'] if kept and kept.found else [highest_rates(model, x, s) for model, s in zip(models, group)]
+    optimizer = grouped_optimizer(settings['optimizer'], together.parameters(), rates, [s['weight_decay'] for s in group])
 
     def orders():
         own = {seed: image_orders(len(x), seed, settings['shuffle']) for seed in orders_of}
@@ -365,7 +387,7 @@ def _train_group(together, models, x, x_test, group, orders_of, compile, kept, p
     together.train()
     work = min(settings['batch_size'], len(x)) * sum(p.numel() for p in together.parameters())
     live = dict(together.named_parameters()) | dict(together.named_buffers())
-    with few_threads(work): history = train(x, loss_of, test, optimizer, settings, orders(), live, kept, progress)
+    with few_threads(work): history = train(x, loss_of, test, optimizer, settings, orders(), live, kept, rates, restore_best, progress)
     unstack(together, models)
     share = [seconds/len(group) for seconds in history.seconds]
     return [Member(s['seed'], s['lr'], s['weight_decay'], model.eval(),

@@ -5,15 +5,14 @@
 # %% auto #0
 __all__ = ['LEARNING_RATES', 'REACH', 'reach', 'default_lr', 'layer_rates']
 
-# %% ../nbs/27_rates.ipynb #9aaf054a
+# %% ../nbs/27_rates.ipynb #945c226f
 import torch
 from torch import nn
 
-from .autoencoder import evaluating
-from .layer import BasisLayer
+from .layer import BasisLayer, evaluation_mode
 from .layers import LAYERS
 
-# %% ../nbs/27_rates.ipynb #ad1c2164
+# %% ../nbs/27_rates.ipynb #66d90aff
 def reach(
     layer:nn.Module, # a layer with out_features, whose outputs have parameters of their own
     x:torch.Tensor, # (n, in_features) some of its inputs
@@ -21,17 +20,17 @@ def reach(
     "Return how far an output of a layer moves when each of its parameters moves by 1 in the direction that counts."
     parameters, total = [p for p in layer.parameters() if p.requires_grad], 0.
     if not parameters: return total
-    for row in x:
-        with torch.enable_grad(): y = layer(row[None]).sum()
-        slopes = torch.autograd.grad(y, parameters, allow_unused=True)
-        total += sum(slope.abs().sum().item() for slope in slopes if slope is not None)
+    with evaluation_mode(layer), torch.enable_grad():
+        for row in x:
+            slopes = torch.autograd.grad(layer(row[None]).sum(), parameters, allow_unused=True)
+            total += sum(slope.abs().sum().item() for slope in slopes if slope is not None)
     return total/(len(x)*layer.out_features)
 
-# %% ../nbs/27_rates.ipynb #87cfbff2
+# %% ../nbs/27_rates.ipynb #0c700bff
 LEARNING_RATES = {'linear': 2e-2, 'kae': 3e-3, 'kan': 2e-2, 'fourierkan': 1e-3, 'wavkan': 2e-2}
 REACH = 2.5         # how far a step may move an output of a layer, in units of that output
 
-# %% ../nbs/27_rates.ipynb #5a08cc9f
+# %% ../nbs/27_rates.ipynb #c87f71ff
 def default_lr(
     model, # an AutoEncoder, or any module
     optimizer:str='adam', # a name in OPTIMIZERS
@@ -41,7 +40,7 @@ def default_lr(
     layer = getattr(model, 'layer', None)
     return next((rate for name, rate in LEARNING_RATES.items() if layer in (name, LAYERS[name])), min(LEARNING_RATES.values()))
 
-# %% ../nbs/27_rates.ipynb #e50641e2
+# %% ../nbs/27_rates.ipynb #9d613d92
 def layer_rates(
     model:nn.Module, # any module
     x:torch.Tensor, # (n, d) training images, on the device of the model
@@ -53,7 +52,7 @@ def layer_rates(
     layers = [part for part in model.modules() if isinstance(part, (nn.Linear, BasisLayer))]
     hooks = [layer.register_forward_pre_hook(note) for layer in layers]
     try:
-        with evaluating(model): model(x[::max(1, len(x)//16)][:16])
+        with evaluation_mode(model), torch.no_grad(): model(x[::max(1, len(x)//16)][:16])
     finally:
         for hook in hooks: hook.remove()
     rates = {p: lr for p in model.parameters()}
