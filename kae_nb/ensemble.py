@@ -297,8 +297,7 @@ def fit_many(
     sample = make()
     if not isinstance(sample, nn.Module): raise TypeError(f'make must return a torch.nn.Module, got {type(sample).__name__}')
     check_trainable(sample, dataset)
-    first = next((p for p in sample.parameters() if p.requires_grad), None)
-    if first is None: raise ValueError('the model has no parameters that can be trained')
+    first = next(p for p in sample.parameters() if p.is_floating_point())
     every = [complete_settings(sample, epochs, rate, decay, batch_size, seed, shuffle, optimizer, protocol)
              for rate in several(lr) for decay in several(weight_decay) for seed in seeds]
     device = check_device(device) or first.device

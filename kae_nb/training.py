@@ -64,7 +64,7 @@ RECIPES = {
     'paper': dict(lr=1e-4, weight_decay=1e-4, shuffle=False, one_cycle=False),
 }
 
-# %% ../nbs/22_training.ipynb #8931e1e1
+# %% ../nbs/22_training.ipynb #38735dba
 def one_cycle(
     progress:float, # the part of the steps that is done, 0 to 1
     warm_up:float=0.3, # the part in which the rate rises
@@ -89,7 +89,7 @@ def check_rate(
         raise ValueError(f'{name} must be {above}{f" and at most {most:g}" if math.isfinite(most) else ""}, got {value!r}')
     return rate
 
-# %% ../nbs/22_training.ipynb #63c01b93
+# %% ../nbs/22_training.ipynb #096aa28f
 def complete_settings(
     model, # an AutoEncoder or another module: its layer and its protocol decide what is not given
     epochs=10, lr=None, weight_decay=None, batch_size=256, seed=0, shuffle=None, optimizer='adam', protocol=None, mixed_precision=False, # as for fit
@@ -147,7 +147,7 @@ def _restore(tensors, live, optimizer):
     torch.set_rng_state(tensors['random.cpu'].clone())
     if 'random.cuda' in tensors: torch.cuda.set_rng_state(tensors['random.cuda'].clone())
 
-# %% ../nbs/22_training.ipynb #8599b8fd
+# %% ../nbs/22_training.ipynb #4152085b
 def keep_best(
     best:dict, # tensors by name, of the best epoch so far; filled and changed in place
     live:dict, # tensors by name, as they are now
@@ -161,7 +161,7 @@ def keep_best(
         mine = improved.to(tensor.device).view(*improved.shape, *[1]*(tensor.ndim - improved.ndim))
         there.copy_(torch.where(mine, tensor, there))
 
-# %% ../nbs/22_training.ipynb #d9506112
+# %% ../nbs/22_training.ipynb #5f3c80d9
 def train(
     x, # (n, d) training images, on the device
     loss_of, # a batch (batch, d) -> its mean loss (), or one for each of several models (models,)
@@ -243,7 +243,7 @@ def train(
             for name, tensor in live.items(): tensor.copy_(best[name])
     return history
 
-# %% ../nbs/22_training.ipynb #cb6a6a45
+# %% ../nbs/22_training.ipynb #6eb457f7
 def check_trainable(
     model, # what shall be trained
     dataset, # what it shall be trained with
@@ -254,8 +254,9 @@ def check_trainable(
         raise TypeError(f'the data must be a Dataset, such as load_dataset or Dataset.from_arrays returns, got {type(dataset).__name__}')
     parameters = [p for p in model.parameters() if p.is_floating_point()]
     if not any(p.requires_grad for p in parameters): raise ValueError('the model has no parameters to train')
-    if other := {p.dtype for p in parameters} - {torch.float32, torch.float64} or len({p.dtype for p in parameters}) > 1:
-        raise ValueError(f'parameters must be all in single or all in double precision, got {other if other is not True else "both"}; '
+    types = {p.dtype for p in parameters}
+    if len(types) > 1 or types - {torch.float32, torch.float64}:
+        raise ValueError(f'parameters must be all in single or all in double precision, got {", ".join(map(str, types))}; '
                          'mixed_precision=True computes products in bfloat16')
     n, d = dataset.x_train.shape
     if not n: raise ValueError(f'the training set of {dataset.name} is empty')
@@ -274,7 +275,7 @@ def check_trainable(
     if isinstance(last, nn.Sigmoid) and (low < 0 or high > 1):
         warnings.warn(f'the images of {dataset.name} reach from {low:g} to {high:g}, but the model ends in a sigmoid, which reaches from 0 to 1')
 
-# %% ../nbs/22_training.ipynb #e58999d0
+# %% ../nbs/22_training.ipynb #5c871125
 @contextmanager
 def few_threads(
     work:float, # multiply-adds of one step
@@ -285,7 +286,7 @@ def few_threads(
     try: yield
     finally: torch.set_num_threads(before)
 
-# %% ../nbs/22_training.ipynb #24cb9fc4
+# %% ../nbs/22_training.ipynb #734d5ef2
 def check_compiler(
     device, # where the compiled function is to run
 ):
@@ -294,7 +295,7 @@ def check_compiler(
     if torch.device(device).type == 'cpu' and not shutil.which(name):
         raise ValueError(f'compiling needs the C++ compiler {name!r}, which is not to be found: install it, name yours in the environment variable CXX, or do without')
 
-# %% ../nbs/22_training.ipynb #32160627
+# %% ../nbs/22_training.ipynb #4d14dec4
 def compile_anew(
     function, # defined anew for each run, such as the loss of this model; changed in place
     **options, # for torch.compile
@@ -303,7 +304,7 @@ def compile_anew(
     function.__code__ = function.__code__.replace()
     return torch.compile(function, **options)
 
-# %% ../nbs/22_training.ipynb #099f2298
+# %% ../nbs/22_training.ipynb #428269f5
 def hardware(
     device='cpu', # where the measuring was done
 )->dict: # processor, threads, torch and, for a GPU, its name
@@ -315,14 +316,14 @@ def hardware(
     found = dict(processor=processor, cores=os.cpu_count(), threads=torch.get_num_threads(), torch=torch.__version__)
     return found | (dict(gpu=torch.cuda.get_device_name(device)) if torch.device(device).type == 'cuda' else {})
 
-# %% ../nbs/22_training.ipynb #d4c72192
+# %% ../nbs/22_training.ipynb #4288dafc
 def fingerprint(
     x, # a tensor
 )->str: # its shape and a checksum
     "Return what tells one set of images from another: shape and CRC-32 of the bytes."
     return f'{tuple(x.shape)} {zlib.crc32(x.detach().cpu().contiguous().numpy()):08x}'
 
-# %% ../nbs/22_training.ipynb #0ab5f13b
+# %% ../nbs/22_training.ipynb #d05db4f1
 def make_optimizer(
     model, # whose parameters it moves
     settings:dict, # complete_settings
@@ -334,7 +335,7 @@ def make_optimizer(
     kind, _ = OPTIMIZERS[settings['optimizer']]
     return kind(groups, lr=settings['lr'], weight_decay=settings['weight_decay'], fused=True)
 
-# %% ../nbs/22_training.ipynb #a6a8f9f4
+# %% ../nbs/22_training.ipynb #387b3793
 def highest_rates(
     model, # on its device
     x, # (n, d) training images, there too
@@ -344,7 +345,7 @@ def highest_rates(
     if settings['protocol'] == 'paper' or settings['optimizer'] == 'sgd': return [settings['lr'] for _ in model.parameters()]
     return layer_rates(model, x, settings['lr'])
 
-# %% ../nbs/22_training.ipynb #c3c3b74f
+# %% ../nbs/22_training.ipynb #34c4b1de
 def fit(
     model, # an AutoEncoder, or any module that maps images to images; trained in place
     dataset, # a Dataset
