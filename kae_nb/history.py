@@ -5,13 +5,13 @@
 # %% auto #0
 __all__ = ['History', 'mean_image_error', 'pca_error', 'problem_of']
 
-# %% ../nbs/28_history.ipynb #04877cd3
+# %% ../nbs/28_history.ipynb #531ecb5c
 import math
 from dataclasses import dataclass, field
 
 import torch
 
-# %% ../nbs/28_history.ipynb #d9497b25
+# %% ../nbs/28_history.ipynb #502869f8
 @dataclass
 class History:
     "Losses and seconds of each epoch of a training run."
@@ -46,7 +46,7 @@ class History:
         ax.yaxis.set_minor_formatter(lambda y, _: f'{y:g}' if f'{y:e}'[0] in '235' else '')
         return ax
 
-# %% ../nbs/28_history.ipynb #f812e183
+# %% ../nbs/28_history.ipynb #7ed68a7a
 def mean_image_error(
     x:torch.Tensor, # (n, d) training images
     x_test:torch.Tensor, # (m, d) test images
@@ -55,7 +55,7 @@ def mean_image_error(
     mean = x.mean(0)
     return torch.cat([(rows - mean).square().mean(1) for rows in x_test.split(4096)]).mean().item()
 
-# %% ../nbs/28_history.ipynb #9337ffe9
+# %% ../nbs/28_history.ipynb #5084cf32
 def pca_error(
     x:torch.Tensor, # (n, d) training images
     x_test:torch.Tensor, # (m, d) test images
@@ -70,14 +70,14 @@ def pca_error(
     if min(train.min(), test.min()) >= 0 and max(train.max(), test.max()) <= 1: result = result.clip(0, 1)
     return float(((result - test)**2).mean())
 
-# %% ../nbs/28_history.ipynb #11e49e49
+# %% ../nbs/28_history.ipynb #f418e201
 def problem_of(
     test_loss:list, # of each epoch
     mean_image:float, # the error of the mean image
     pca:float=None, # the error of PCA with as many numbers; None to leave it out
 )->str|None: # a sentence, or None
     "Return what is wrong with the end of a training, if anything is."
-    last, best = test_loss[-1], min(loss for loss in test_loss if not math.isnan(loss))
+    last, best = test_loss[-1], min((loss for loss in test_loss if not math.isnan(loss)), default=math.inf)
     if not last <= mean_image:
         return (f'the test error ended at {last:.4g}, above that of the mean image ({mean_image:.4g}): the model has learned nothing that stayed. '
                 'Most likely the learning rate is too high for it, or the epochs are too few')
