@@ -84,7 +84,7 @@ def is_wide(
     if kind is nn.Linear: return True
     return isinstance(layer, BasisLayer) and layer.shared_basis and kind.forward is BasisLayer.forward and kind.product is BasisLayer.product
 
-# %% ../nbs/23_ensemble.ipynb #4cb9ca0f
+# %% ../nbs/23_ensemble.ipynb #63d289ef
 def attributes_of(
     model, # a module
 )->list: # a text for each of its parts
@@ -92,7 +92,7 @@ def attributes_of(
     apart = ('_parameters', '_buffers', '_modules', 'training')
     return [repr({name: value for name, value in vars(part).items() if name not in apart}) for part in model.modules()]
 
-# %% ../nbs/23_ensemble.ipynb #18185834
+# %% ../nbs/23_ensemble.ipynb #02f81184
 def check_alike(
     models, # modules that are to be stacked
 ):
@@ -113,7 +113,7 @@ def check_alike(
     tensors = [hook for model in models for p in model.parameters() for hook in (p._backward_hooks, p._post_accumulate_grad_hooks)]
     if any(parts) or any(tensors): raise ValueError('the models have hooks')
 
-# %% ../nbs/23_ensemble.ipynb #b79a15dc
+# %% ../nbs/23_ensemble.ipynb #f37fcf29
 def stack(
     models, # modules of the same make
     compile:bool=False, # for the layers that go through EachLayer
@@ -134,7 +134,7 @@ def _stack(models, compile):
     for name, _ in first.named_children(): setattr(together, name, _stack([getattr(model, name) for model in models], compile))
     return together
 
-# %% ../nbs/23_ensemble.ipynb #76979995
+# %% ../nbs/23_ensemble.ipynb #27d68e5d
 def unstack(
     together, # what stack returned, perhaps trained since
     models, # the models that it was made of, changed in place
@@ -195,7 +195,7 @@ def losses_of(
         return SigmoidError.apply(features, weight, weight.new_zeros(weight.shape[:2]) if constant is None else constant, batch)
     return (together(batch) - batch).square().mean((1, 2))
 
-# %% ../nbs/23_ensemble.ipynb #630b43b8
+# %% ../nbs/23_ensemble.ipynb #3d5536e9
 def check_stack(
     models, # modules that are to be stacked
     batch, # (batch, d), or (models, batch, d) with one for each model
@@ -253,7 +253,7 @@ class Member:
     model:nn.Module
     history:History
 
-# %% ../nbs/23_ensemble.ipynb #e4e472ba
+# %% ../nbs/23_ensemble.ipynb #6ed1ee6d
 @kept_generators()
 def fit_many(
     make, # makes a model, without arguments; torch's seed is set before each call
