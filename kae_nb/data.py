@@ -18,9 +18,9 @@ from torch import Tensor
 from torch.utils.data import DataLoader, TensorDataset
 
 from .images import UnreadableImages, as_text, check_brightness, check_image_size, read_idx, read_images, resize, to_gray
-from .layer import check_size
+from .layer import check_device, check_flag, check_size
 from .layers import lookup
-from .sources import (DATASETS, as_path, check_readable, check_seed, data_root, hold_out, is_available, list_parts, read_arrays, read_folder,
+from .sources import (DATASETS, as_path, check_readable, data_root, hold_out, is_available, list_parts, read_arrays, read_folder,
                             read_named, stratified_sample, to_rows)
 
 # %% ../nbs/20_data.ipynb #e17f3baf
@@ -64,8 +64,8 @@ class Dataset:
         device, # any torch device
     )->'Dataset':
         "Return the same data set with its tensors on `device`; `ValueError` if this machine has no such device."
-        try: return replace(self, **{k: getattr(self, k).to(device) for k in ('x_train', 'y_train', 'x_test', 'y_test')})
-        except (RuntimeError, AssertionError) as error: raise ValueError(f'device {str(device)!r} cannot be used: {" ".join(str(error).split())[:200]}') from error
+        device = check_device(device)
+        return replace(self, **{k: getattr(self, k).to(device) for k in ('x_train', 'y_train', 'x_test', 'y_test')})
 
     def __repr__(self):
         *color, h, w = self.image_shape
@@ -92,6 +92,7 @@ def paper_value(
     "Return the value of white: the largest in color and where it is light, the smallest where the largest is ink."
     return float(data_range[1] if len(image_shape) == 3 or cmap == 'gray' else data_range[0])
 
+# %% ../nbs/20_data.ipynb #2655f532
 def tile(
     images, # (rows, columns, d) images, a tensor
     image_shape, # (height, width) or (3, height, width)
@@ -107,6 +108,7 @@ def tile(
     picture = (picture - low)/((high - low) or 1.)
     return picture.clamp(0, 1) if color else picture.squeeze(-1)
 
+# %% ../nbs/20_data.ipynb #290f1e15
 @patch
 def show(self:Dataset,
     n:int=10, # how many of the first training images
@@ -173,12 +175,13 @@ def _as_rows(what, x, image_shape):
     "Images of any layout as float32 rows, and their shape; an error for shapes, types and values that do not fit."
     try:
         if not isinstance(x, Tensor):
-            x = np.array(x)                                     # a copy
-            if not x.dtype.isnative: x = x.astype(x.dtype.newbyteorder('='))
-        x = torch.as_tensor(x).detach().clone()
+            x = np.asarray(x)
+            x = np.require(x, x.dtype.newbyteorder('='), 'CW')  # a copy, if its memory is read-only, reversed or foreign
+        x = torch.as_tensor(x).detach()
     except (TypeError, ValueError, RuntimeError) as error: raise ValueError(f'{what} cannot be read as numbers: {error}') from error
     if x.ndim not in (2, 3, 4) or not x.numel():
-        raise ValueError(f'{what} must be images of shape (n, d), (n, height, width), (n, height, width, 3) or (n, 3, height, width), n > 0, got {tuple(x.shape)}')
+        raise ValueError(f'{what} must be images of shape (n, d), (n, height, width), (n, height, width, 3) or (n, 3, height, width), '
+                         f'n > 0, got {tuple(x.shape)}')
     if x.dtype not in (torch.uint8, torch.bool) and not x.is_floating_point():
         raise ValueError(f'{what} has type {x.dtype}, whose largest value may mean anything: divide it by what stands for white, as floats')
     if x.ndim == 4:
@@ -188,17 +191,21 @@ def _as_rows(what, x, image_shape):
     shape = tuple(x.shape[2:] if x.ndim == 4 and x.shape[1] == 1 else x.shape[1:]) if x.ndim > 2 else (1, x.shape[1])
     rows = x.flatten(1)
     if image_shape is not None:
-        sides = image_shape if isinstance(image_shape, (list, tuple, np.ndarray, torch.Size)) and np.ndim(image_shape) == 1 else ()
+        sides = image_shape if isinstance(image_shape, (list, tuple, np.ndarray)) and np.ndim(image_shape) == 1 else ()
         shape = tuple(check_size('image_shape', side) for side in sides)
         if len(shape) not in (2, 3) or shape[:-2] not in ((), (3,)) or math.prod(shape) != rows.shape[1]:
-            raise ValueError(f'image_shape must be (height, width) or (3, height, width) with a product of {rows.shape[1]}, got {shape or image_shape!r}')
+            raise ValueError(f'image_shape must be (height, width) or (3, height, width) with a product of {rows.shape[1]}, '
+                             f'got {shape or image_shape!r}')
     if x.dtype == torch.uint8: check_brightness(what, rows)
-    rows = rows.float().div(255) if x.dtype == torch.uint8 else rows.float()
+    rows = rows.float().div(255) if x.dtype == torch.uint8 else rows.to(torch.float32, copy=True)
     low, high = rows.min().item(), rows.max().item()
     if not np.isfinite([low, high]).all(): raise ValueError(f'{what} holds NaN or infinite values, or some too large for single precision')
-    if low < 0 or high > 1: warnings.warn(f'{what} holds values from {low:g} to {high:g}, and the models of this library make values in [0, 1]: scale them if they are pixels')
+    if low < 0 or high > 1:
+        warnings.warn(f'{what} holds values from {low:g} to {high:g}, and the models of this library make values in [0, 1]: '
+                      'scale them if they are pixels')
     return rows.contiguous(), shape
 
+# %% ../nbs/20_data.ipynb #52c7e09a
 def _as_labels(what, y, n):
     "Labels as an array of whole numbers or texts; `ValueError` for other types and lengths."
     if y is None: return np.full(n, 'unlabeled')
@@ -217,6 +224,7 @@ def _as_classes(classes):
         raise ValueError(f'classes must be a list of names, all different, got {classes!r}')
     return names
 
+# %% ../nbs/20_data.ipynb #6d93c7c2
 @patch(cls_method=True)
 def from_arrays(cls:Dataset,
     x_train, # training images: (n, d), (n, height, width), (n, height, width, 3) or (n, 3, height, width)
@@ -230,7 +238,7 @@ def from_arrays(cls:Dataset,
 )->Dataset: # bytes scaled to [0, 1], floats as they are
     "Return a data set of arrays or tensors; `ValueError` or `TypeError` for shapes, types, values or labels that do not fit."
     given = {'train': (x_train, y_train), 'test': (x_test, y_test)}
-    check_seed(seed)
+    check_size('seed', seed, 0)
     if x_test is None: del given['test']
     if (y_test is not None) != (x_test is not None and y_train is not None): raise ValueError('y_test goes with y_train and x_test: give all three, or leave y_test out')
     if classes is not None:
@@ -263,12 +271,12 @@ def _from_bytes(tensors, state, name, cmap):
 def _check_options(grayscale, size, preprocessing, seed, **switches):
     "Return the size as (height, width) or None; an error for options that mean nothing."
     lookup(list(PREPROCESSING), preprocessing, 'preprocessing')
-    check_seed(seed)
-    for name, value in dict(grayscale=grayscale, **switches).items():
-        if not isinstance(value, (bool, np.bool_)) and not (name == 'grayscale' and value is None):
-            raise TypeError(f'{name} must be True or False, got {value!r}')
+    check_size('seed', seed, 0)
+    if grayscale is not None: check_flag('grayscale', grayscale)
+    for name, value in switches.items(): check_flag(name, value)
     return None if size is None else check_image_size(size)
 
+# %% ../nbs/20_data.ipynb #6e43be3f
 def load_dataset(
     name:str, # 'digits', 'mnist', 'fashion_mnist', 'cifar10', 'cifar100', 'folder:PATH' or 'arrays:FILE.npz'
     root:str=None, # folder with the data, see data_root
@@ -283,7 +291,8 @@ def load_dataset(
     progress:bool=True, # folder: show a progress bar
 )->Dataset: # the images, decoded
     "Return a data set by name; `ValueError` or `TypeError` for an unknown name or option and for damaged files, `FileNotFoundError` if it cannot be had."
-    size = _check_options(grayscale, size, preprocessing, seed, download=download, strict=strict, cache=cache, progress=progress)
+    switches = dict(download=download, strict=strict, cache=cache, progress=progress)
+    size = _check_options(grayscale, size, preprocessing, seed, **switches)
     data_root(root)
     (kind, _, path), gray = str(name).partition(':'), grayscale is not False
     if path and kind == 'arrays':
@@ -312,6 +321,7 @@ class ImageFiles:
         check_readable(unreadable, len(rows), self.strict)
         return PREPROCESSING[self.preprocessing](to_rows(images).float().div_(255)), self.labels[rows[kept]]
 
+# %% ../nbs/20_data.ipynb #056ab090
 class _Stream(DataLoader):
     "A loader that leaves out batches of which nothing can be read."
     def __iter__(self):
@@ -320,7 +330,7 @@ class _Stream(DataLoader):
             if batch is None: continue
             width = width or batch[0].shape[1]
             if batch[0].shape[1] != width:
-                raise ValueError(f'the images have different sizes: one batch has {width} values in each, another {batch[0].shape[1]}; give them one, by size=')
+                raise ValueError(f'the images have different sizes, with {width} values and with {batch[0].shape[1]}: give them one, by size=')
             yield batch
         if width is None: raise ValueError(f'none of the {len(self.dataset):,} image files of the {self.part} part can be read')
 
@@ -339,13 +349,14 @@ def stream(cls:Dataset,
     given.apply_defaults()
     options = given.arguments
     lookup(('train', 'test'), part, 'part')
-    if check_size('num_workers', num_workers, 0) > 1000: raise ValueError(f'num_workers must be at most 1,000, got {num_workers}')
+    check_size('num_workers', num_workers, 0, most=1000)
     if str(name).startswith('folder:'):
         switches = {switch: options[switch] for switch in ('download', 'strict', 'cache', 'progress')}
         size = _check_options(options['grayscale'], options['size'], options['preprocessing'], options['seed'], **switches)
         parts, _ = list_parts(name.removeprefix('folder:'), options['subset'], options['seed'])
         rows = ImageFiles(*parts[part], size, options['grayscale'] is not False, options['preprocessing'], options['strict'])
     else: rows = TensorDataset(*load_dataset(**options).part(part))
-    loader = _Stream(rows, sampler=Batches(len(rows), batch_size, shuffle, generator), batch_size=None, num_workers=num_workers, generator=torch.Generator())
+    order = Batches(len(rows), batch_size, shuffle, generator)
+    loader = _Stream(rows, sampler=order, batch_size=None, num_workers=num_workers, generator=torch.Generator())
     loader.part = part
     return loader

@@ -21,7 +21,7 @@ from tqdm.auto import tqdm
 
 from .layer import check_size
 
-# %% ../nbs/25_images.ipynb #c1b2f010
+# %% ../nbs/25_images.ipynb #3ee9dc9e
 def memory()->float: # bytes
     "Return how much memory this machine, or the container that runs this process, has; infinite where that is not known."
     try: total = os.sysconf('SC_PAGE_SIZE') * os.sysconf('SC_PHYS_PAGES')
@@ -29,7 +29,7 @@ def memory()->float: # bytes
     try: return min(total, int(Path('/sys/fs/cgroup/memory.max').read_text()))
     except (ValueError, OSError): return total
 
-# %% ../nbs/25_images.ipynb #934215c0
+# %% ../nbs/25_images.ipynb #405bb006
 def check_memory(
     what, # what would be allocated, for the message
     size:int, # bytes
@@ -123,13 +123,12 @@ def check_image_size(
         found = re.fullmatch(r'\s*(\d{1,9})\s*(?:[x×]\s*(\d{1,9})\s*)?', size.lower())
         sides = [int(side) for side in found.groups() if side] if found else []
     elif not isinstance(size, (list, tuple, np.ndarray)): sides = [size]
-    if len(sides) not in (1, 2) or any(isinstance(side, (bool, np.bool_)) for side in sides):
+    if len(sides) not in (1, 2):
         raise ValueError(f'size must be a side in pixels, such as 32, or (height, width), such as 10x14, got {size!r}')
-    height, width = check_size('size', sides[0]), check_size('size', sides[-1])
-    if max(height, width) > LARGEST_SIDE: raise ValueError(f'size must be at most {LARGEST_SIDE:,} pixels a side, got {size!r}')
+    height, width = (check_size('size', side, most=LARGEST_SIDE) for side in (sides[0], sides[-1]))
     return height, width
 
-# %% ../nbs/25_images.ipynb #ad0fafa1
+# %% ../nbs/25_images.ipynb #3077454f
 def resize(
     images, # (n, height, width) or (n, height, width, 3) uint8, or (n, height, width) float32
     size, # side in pixels, or (height, width)
@@ -139,7 +138,7 @@ def resize(
     check_memory(f'{len(images):,} images of size={h}x{w}', 4 * len(images) * h * w * math.prod(images.shape[3:]))
     return np.stack([np.asarray(Image.fromarray(image).resize((w, h), Image.Resampling.BILINEAR)) for image in images])
 
-# %% ../nbs/25_images.ipynb #202d08a5
+# %% ../nbs/25_images.ipynb #f3ec8200
 def _check_plain(image, path):
     "Raise a `ValueError` for a file that is not one picture of bytes, or whose colors cannot be told."
     frames = 1 if image.format == 'MPO' else getattr(image, 'n_frames', 1)
@@ -182,6 +181,7 @@ def _to_srgb(profile, mode):
     curve = list(transform.apply(Image.frombytes('L', (256, 1), bytes(range(256)))).getchannel('G').tobytes())
     return lambda image: image.convert('L').point(curve)
 
+# %% ../nbs/25_images.ipynb #2a73cbb2
 def as_shown(
     image, # a picture that Pillow has opened
 )->Image.Image: # of mode RGB
@@ -216,7 +216,7 @@ def read_image(
     if grayscale: image = image.convert('L')
     return np.asarray(image) if size is None else resize(np.asarray(image)[None], size)[0]
 
-# %% ../nbs/25_images.ipynb #5c436cae
+# %% ../nbs/25_images.ipynb #0a80ee1d
 def check_brightness(
     what, # what the images are, for the message
     images, # uint8, an array or a tensor
@@ -224,10 +224,11 @@ def check_brightness(
     "Raise a `ValueError` for masks of 0 and 1 in bytes, and warn if nothing in all images is above 31."
     largest = int(images.max()) if len(images) else 255
     if largest == 1:
-        raise ValueError(f'{what}: no byte is above 1, and 255 is white, so this is black on black. Masks of 0 and 1 must be of type bool, or times 255')
-    if largest < 32: warnings.warn(f'{what}: no byte is above {largest}, and 255 is white, so this is nearly black: scale them if they reach from 0 to {largest or 1}')
+        raise ValueError(f'{what}: no byte is above 1, and 255 is white, so this is black on black. '
+                         'Masks of 0 and 1 must be of type bool, or times 255')
+    if largest < 32: warnings.warn(f'{what}: no byte is above {largest}, and 255 is white, so this is nearly black: scale them')
 
-# %% ../nbs/25_images.ipynb #ff6f77c0
+# %% ../nbs/25_images.ipynb #7afbac64
 def as_text(
     name, # of a file, a folder or a class
 )->str: # the same, to be printed and written
@@ -244,6 +245,7 @@ def file_id(
     status = os.stat(path)
     return status.st_dev, status.st_ino
 
+# %% ../nbs/25_images.ipynb #673cfb11
 def _is_hidden(name): return name.startswith('.') or name == '__MACOSX'
 
 def _with_parents(folder):
@@ -259,6 +261,7 @@ def list_folders(
     above = _with_parents(path)
     return sorted(p.name for p in path.iterdir() if not _is_hidden(p.name) and p.is_dir() and file_id(p) not in above)
 
+# %% ../nbs/25_images.ipynb #2f2c359e
 def _list_files(folder, above, left_out, deep=True):
     "Pictures by `file_id`, in ImageFolder's order; what else there is, or is met again, is counted in `left_out`."
     found, met, folders = {}, set(above), [str(folder)]
@@ -290,28 +293,33 @@ def list_images(
     suffixes = f'Images end in {", ".join(IMAGE_SUFFIXES)}'
     beside = _list_files(folder, above, left_out, deep=False)
     if found:
-        if beside and len(found) == 1: raise ValueError(f'{where} holds images beside one folder, {as_text(found[0])}: expected images only, or a folder of them for each class')
+        if beside and len(found) == 1:
+            raise ValueError(f'{where} holds images beside one folder, {as_text(found[0])}: expected images only, or a folder for each class')
         if beside: left_out['that are images beside the folders of classes'] += len(beside)
         parts = {name: _list_files(folder/name, above, left_out) for name in found}
     else: found, parts = ['unlabeled'], {'unlabeled': beside}
-    kinds = ', '.join(f'{n:,} {kind}' for kind, n in sorted(left_out.items(), key=lambda item: (-item[1], item[0]))[:10])
+    most_first = sorted(left_out.items(), key=lambda item: (-item[1], item[0]))
+    kinds = ', '.join(f'{n:,} {kind}' for kind, n in most_first[:10])
     if classes is None: classes = found
-    elif found == ['unlabeled'] != list(classes): raise ValueError(f'{where} holds images without classes, but the training images have some: expected folders such as {as_text(classes[0])}')
-    elif unknown := sorted(set(found) - set(classes)): raise ValueError(f'{where} has classes that the training images lack: {as_text(", ".join(unknown))}')
+    elif found == ['unlabeled'] != list(classes):
+        raise ValueError(f'{where} holds images without classes, but the training images have some, such as {as_text(classes[0])}')
+    elif unknown := sorted(set(found) - set(classes)):
+        raise ValueError(f'{where} has classes that the training images lack: {as_text(", ".join(unknown))}')
     if empty := [name for name in found if not parts[name]]:
         what = 'holds no images' if empty == ['unlabeled'] else f'has folders without images: {as_text(", ".join(empty))}'
         raise ValueError(f'{where} {what}{f", but {kinds}" if kinds else ""}. {suffixes}')
     files, labels, met = [], [], {}
     for label, name in enumerate(classes):
         for identity, file in parts.get(name, {}).items():
-            if identity in met: raise ValueError(f'{as_text(met[identity])} and {as_text(file)} are one file in two classes: leave one of them out')
+            if identity in met:
+                raise ValueError(f'{as_text(met[identity])} and {as_text(file)} are one file in two classes: leave one of them out')
             met[identity] = file
             files.append(file)
             labels.append(label)
     if left_out: warnings.warn(f'{left_out.total():,} files or links in {where} are left out: {kinds}. {suffixes}')
     return files, np.array(labels, dtype=np.int64), list(classes)
 
-# %% ../nbs/25_images.ipynb #25868b88
+# %% ../nbs/25_images.ipynb #016c3466
 def describe(
     unreadable:dict, # reasons by file
     most:int=10, # how many to name
@@ -320,6 +328,7 @@ def describe(
     named = '; '.join(as_text(f'{file} ({reason})') for file, reason in list(unreadable.items())[:most])
     return named + (f'; and {len(unreadable) - most} more' if len(unreadable) > most else '')
 
+# %% ../nbs/25_images.ipynb #6eab350c
 class UnreadableImages(ValueError):
     "None of the image files of a set can be read: `reasons` says why, by file."
     def __init__(self,
@@ -329,6 +338,7 @@ class UnreadableImages(ValueError):
         super().__init__(f'none of {len(reasons):,} image files{what} can be read, such as {describe(reasons, 1)}')
         self.reasons = reasons
 
+# %% ../nbs/25_images.ipynb #a5d7af8c
 def read_images(
     files, # image files
     size=None, # side in pixels or (height, width), else as they are, which must be the same for all
@@ -346,7 +356,8 @@ def read_images(
         for i, image in enumerate(tqdm(pool.map(attempt, files), total=len(files), unit=' images', disable=not progress, leave=False)):
             if isinstance(image, str): unreadable[files[i]] = image
             else:
-                if not images: check_memory(f'{len(files):,} images of {image.shape[0]}×{image.shape[1]}', 4*len(files)*image.size)
+                if not images:
+                    check_memory(f'{len(files):,} images of {image.shape[0]}×{image.shape[1]}', 4*len(files)*image.size)
                 images.append(image)
                 kept.append(i)
     finally: pool.shutdown(cancel_futures=True)
