@@ -7,7 +7,10 @@ __all__ = ['PROBES', 'nearest_labels', 'nearest_neighbor_accuracy', 'confusion',
            'label_curve', 'evaluate_classification']
 
 # %% ../nbs/32_classification.ipynb #6770e981
+import warnings
+
 import torch
+from sklearn.base import clone
 from sklearn.linear_model import LogisticRegression
 from sklearn.metrics import confusion_matrix
 from sklearn.neighbors import KNeighborsClassifier
@@ -18,7 +21,7 @@ from sklearn.svm import SVC
 
 from .layer import check_size
 from .layers import lookup
-from .reconstruction import codes_of
+from .reconstruction import check_seed, codes_of, plain
 from .retrieval import Index
 
 # %% ../nbs/32_classification.ipynb #e9e656af
@@ -31,13 +34,17 @@ def nearest_labels(
     "Return the label that most of the `k` nearest training codes have, the smallest where several have equally many; `ValueError` for a bad `k` or codes."
     labels = torch.as_tensor(labels).cpu()
     if labels.shape != (len(train_codes),): raise ValueError(f'{len(train_codes)} codes need as many labels, got shape {tuple(labels.shape)}')
+    if labels.is_floating_point() or labels.is_complex(): raise TypeError(f'labels must be whole numbers, got {labels.dtype}')
     votes = labels[torch.from_numpy(Index(train_codes).search(codes, k)[1])]
     classes = labels.unique()                                   # sorted: the first of the most frequent is the smallest
     return classes[torch.stack([(votes == label).sum(1) for label in classes], 1).argmax(1)]
 
+# %% ../nbs/32_classification.ipynb #90d4e005
 def _codes_and_labels(model, dataset):
     "Training codes and labels and test codes and labels on the CPU, checked."
     y_train, y_test = dataset.y_train.cpu(), dataset.y_test.cpu()
+    for y, x, part in ((y_train, dataset.x_train, 'training'), (y_test, dataset.x_test, 'test')):
+        if len(y) != len(x): raise ValueError(f'{dataset.name} has {len(x)} {part} images but {len(y)} labels')
     if (y_train == y_train[0]).all(): raise ValueError(f'all training images of {dataset.name} have the label {y_train[0].item()}: there is nothing to tell apart')
     return codes_of(model, dataset.x_train), y_train, codes_of(model, dataset.x_test), y_test
 
@@ -60,6 +67,7 @@ def confusion(
     train, y_train, test, y_test = _codes_and_labels(model, dataset)
     return torch.from_numpy(confusion_matrix(y_test, nearest_labels(train, y_train, test, k), labels=range(len(dataset.classes))))
 
+# %% ../nbs/32_classification.ipynb #fbd4f453
 def plot_confusion(
     counts, # the matrix that confusion returns
     classes, # names of the classes
@@ -68,15 +76,17 @@ def plot_confusion(
     "Draw a confusion matrix, colored by the part of the wrong ones in each class; return the axes."
     import matplotlib.pyplot as plt
     if ax is None: ax = plt.subplots(figsize=(4.6, 4))[1]
-    n = len(classes)
+    counts, names = torch.as_tensor(counts), [plain(name) for name in classes]
+    n = len(names)
+    if counts.shape != (n, n): raise ValueError(f'{n} classes need a matrix of {n} by {n} numbers, got shape {tuple(counts.shape)}')
     parts = counts / counts.sum(1, keepdim=True).clamp(min=1)
     wrong = parts.masked_fill(torch.eye(n, dtype=torch.bool), 0)
     picture = ax.imshow(wrong, cmap='Reds', vmin=0)
     ax.figure.colorbar(picture, ax=ax, label='part of the class, wrong ones only', shrink=0.8)
     ax.set(xlabel='class of the nearest', ylabel='true class')
     if n <= 20:                                                 # more names and numbers would not be readable
-        ax.set_xticks(range(n), classes, rotation=90 if max(map(len, classes)) > 2 else 0)
-        ax.set_yticks(range(n), classes)
+        ax.set_xticks(range(n), names, rotation=90 if max(map(len, names)) > 2 else 0)
+        ax.set_yticks(range(n), names)
         for i in range(n):
             for j in range(n):
                 if counts[i, j]: ax.text(j, i, int(counts[i, j]), ha='center', va='center', fontsize=7, color='0.6' if i == j else 'w' if wrong[i, j] > wrong.max()/2 else 'k')
@@ -90,6 +100,7 @@ PROBES = {          # name: a new, unfitted classifier from a seed
     'mlp': lambda seed: MLPClassifier((128,), early_stopping=True, max_iter=300, random_state=seed),
 }
 
+# %% ../nbs/32_classification.ipynb #0e947649
 def _labeled(y, n, seed):
     "Indices of `n` training images drawn at random, but at least one of each class."
     order = torch.randperm(len(y), generator=torch.Generator().manual_seed(seed))
@@ -98,6 +109,34 @@ def _labeled(y, n, seed):
     rest[first] = False
     return order[torch.cat([first, rest.nonzero()[:, 0]])[:n]]
 
+
+def _fit(classifier, x, y):
+    "Fit a classifier; `KeyboardInterrupt` for one that swallows it, warns, and would pass half trained for whole."
+    with warnings.catch_warnings():
+        warnings.filterwarnings('error', '.*interrupted', UserWarning)
+        try: return classifier.fit(x, y)
+        except UserWarning as warning:
+            if 'interrupted' in str(warning): raise KeyboardInterrupt from warning
+            raise
+
+def _make_probe(probe, seed):
+    "A new classifier by name, or a copy of the given one; `ValueError` for an unknown name, `TypeError` for what is no classifier."
+    if isinstance(probe, str): return lookup(PROBES, probe, 'probe')(seed)
+    if isinstance(probe, type) or not (hasattr(probe, 'fit') and (hasattr(probe, 'score') or hasattr(probe, 'predict'))):
+        raise TypeError(f'probe must be one of {", ".join(PROBES)}, or a classifier with fit and score, got {probe!r}')
+    return clone(probe, safe=False)
+
+def _probe(codes_and_labels, probe, n, seed):
+    "The test accuracy of a probe; errors as for `probe_accuracy`."
+    train, y_train, test, y_test = codes_and_labels
+    n, n_classes = min(check_size('n', n), len(train)), len(y_train.unique())
+    if n < n_classes: raise ValueError(f'n={n} labeled images cannot show {n_classes} classes')
+    chosen = _labeled(y_train, n, check_seed(seed))
+    classifier = make_pipeline(StandardScaler(), _make_probe(probe, seed))
+    _fit(classifier, train[chosen].numpy(), y_train[chosen].numpy())
+    return float(classifier.score(test.numpy(), y_test.numpy()))
+
+# %% ../nbs/32_classification.ipynb #0ddf27f7
 def probe_accuracy(
     model, # an AutoEncoder, any module with encode, or a fitted scikit-learn transformer
     dataset, # a Dataset
@@ -108,15 +147,6 @@ def probe_accuracy(
     "Return the test accuracy of a classifier that learns from codes and labels; `ValueError` for a bad `n`, one class, or codes with NaN."
     return _probe(_codes_and_labels(model, dataset), probe, n, seed)
 
-def _probe(codes_and_labels, probe, n, seed):
-    train, y_train, test, y_test = codes_and_labels
-    n, n_classes = min(check_size('n', n), len(train)), len(y_train.unique())
-    if n < n_classes: raise ValueError(f'n={n} labeled images cannot show {n_classes} classes')
-    if isinstance(probe, str): probe = lookup(PROBES, probe, 'probe')(seed)
-    chosen = _labeled(y_train, n, seed)
-    classifier = make_pipeline(StandardScaler(), probe).fit(train[chosen].numpy(), y_train[chosen].numpy())
-    return float(classifier.score(test.numpy(), y_test.numpy()))
-
 # %% ../nbs/32_classification.ipynb #38e886c2
 def label_curve(
     model, # an AutoEncoder, any module with encode, or a fitted scikit-learn transformer
@@ -126,9 +156,12 @@ def label_curve(
     seeds=(0, 1, 2), # of the draws
 )->dict: # mean accuracy over the seeds, by number of labeled images
     "Return the test accuracy of a classifier by the number of labels that it learns from; counts beyond the training set are left out."
+    counts, seeds = [check_size('each of counts', n) for n in counts], [check_seed(seed) for seed in seeds]
+    if not seeds: raise ValueError('seeds must hold at least one seed, got none')
     codes_and_labels = _codes_and_labels(model, dataset)
     return {n: sum(_probe(codes_and_labels, probe, n, seed) for seed in seeds) / len(seeds) for n in counts if n <= len(dataset.x_train)}
 
+# %% ../nbs/32_classification.ipynb #b1782030
 def evaluate_classification(
     model, # an AutoEncoder, any module with encode, or a fitted scikit-learn transformer
     dataset, # a Dataset
@@ -137,6 +170,10 @@ def evaluate_classification(
     seed:int=0, # of the draw of labels, and of the classifiers
 )->dict: # accuracy_1nn, accuracy_5nn, and one accuracy for each probe
     "Return accuracies on codes: nearest neighbors among all training codes, and classifiers; as a row for a table."
+    if isinstance(probes, str): raise TypeError(f'probes must be a sequence of names, got {probes!r}')
+    for probe in probes: lookup(PROBES, probe, 'probe')
+    check_size('n', n)
+    check_seed(seed)
     train, y_train, test, y_test = codes_and_labels = _codes_and_labels(model, dataset)
     row = {f'accuracy_{k}nn': (nearest_labels(train, y_train, test, k) == y_test).double().mean().item() for k in (1, 5)}
     return {**row, **{f'accuracy_{probe}': _probe(codes_and_labels, probe, n, seed) for probe in probes}}
