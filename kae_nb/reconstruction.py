@@ -74,9 +74,10 @@ def image_scores(
     if target.shape != x.shape: raise ValueError(f'{tuple(x.shape)} images cannot be compared with {tuple(target.shape)}')
     scores = []
     for images, targets in zip(x.split(check_size('batch_size', batch_size)), target.split(batch_size)):
-        result = reconstruct(model, images, batch_size, clip).to(targets.device)
+        result = reconstruct(model, images, batch_size).to(targets.device)
         if result.shape != targets.shape: raise ValueError(f'the model returned {tuple(result.shape)} for images of shape {tuple(targets.shape)}')
         if not torch.isfinite(result).all(): raise ValueError('the reconstructions hold NaN or infinite values')
+        if clip: result = result.clamp(0, 1)                    # after the check: a cut would hide infinity
         precise = torch.promote_types(result.dtype, targets.dtype)
         scores.append(score(result.to(precise), targets.to(precise)).cpu())
     return torch.cat(scores)
