@@ -17,7 +17,8 @@ from torch import nn
 from .autoencoder import check_protocol, mean_error, reconstruct
 from .layer import check_size
 from .layers import lookup
-from .reconstruction import as_images, check_models, check_seed, check_shape, cuts, image_scores, psnr, show_rows, squared_errors, value_range
+from .reconstruction import as_images, check_models, check_shape, cuts, image_scores, psnr, show_rows, squared_errors, value_range
+from .training import check_seed
 
 # %% ../nbs/33_denoising.ipynb #63ba3360
 def _check_number(name, value, least, most):

@@ -20,7 +20,8 @@ from .autoencoder import check_protocol
 from .files import write_safely
 from .layer import check_size
 from .layers import lookup
-from .reconstruction import as_images, check_models, check_seed, codes_of, plain, show_rows, value_range
+from .reconstruction import as_images, check_models, codes_of, plain, show_rows, value_range
+from .training import check_seed
 
 # %% ../nbs/31_retrieval.ipynb #a15b780e
 METRICS = {'l2': faiss.METRIC_L2, 'inner_product': faiss.METRIC_INNER_PRODUCT}

@@ -1,6 +1,7 @@
 "`kae_evaluate` as a process: what a user sees, what is left on the disk, how it ends; files that mislead; and that measuring changes nothing."
-import hashlib, inspect, json, os, random, signal, subprocess, sys, time, warnings
+import hashlib, os, random, signal, subprocess, sys, time, warnings
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 
 import matplotlib
@@ -59,7 +60,7 @@ def test_report(folder):
 
 def test_what_fails_leaves_the_rest(folder):
     "Images too small for SSIM, a class with one image that one probe cannot learn, names that are no HTML and no formulas."
-    done = run('<script>$1_$5.safetensors', '--dataset', 'arrays:two.npz', '--data_options', '', folder=folder, PYTHONIOENCODING='ascii')
+    done = run('<script>$1_$5.safetensors', '--dataset', 'arrays:two.npz', folder=folder, PYTHONIOENCODING='ascii')
     assert done.returncode == 0, done.stderr
     numbers = read_json(folder/'kae_evaluate.json')
     row, reasons = numbers['rows']['<script>$1_$5'], numbers['left_out']['<script>$1_$5']
@@ -70,23 +71,18 @@ def test_what_fails_leaves_the_rest(folder):
     assert page.count('<img') == 8 and '<script' not in page and '<h2>Left out</h2>' in page and 'only 1 member' in page
     assert r'4\xd74' in done.stdout                                             # × on a terminal that has no such character
 
-def test_no_labels(folder):
+def test_no_labels_and_nobody_reads(folder):
+    "Images without labels get a report; its files are there, whoever stops reading what is printed."
     with np.load(folder/'two.npz') as arrays: images = arrays['x_train']
     np.savez(folder/'none.npz', x_train=images, y_train=np.zeros(40, int), x_test=images[:20], y_test=np.zeros(20, int))
-    done = run('<script>$1_$5.safetensors', '--dataset', 'arrays:none.npz', folder=folder)
-    assert done.returncode == 0, done.stderr
+    line = f'"{COMMAND}" "<script>\\$1_\\$5.safetensors" --dataset arrays:none.npz 2>errors | head -1; exit ${{PIPESTATUS[0]}}'
+    done = subprocess.run(['bash', '-c', line], cwd=folder, timeout=120, capture_output=True, text=True)
+    errors = (folder/'errors').read_text()
+    assert done.returncode == 0 and done.stdout.count('\n') == 1 and 'Traceback' not in errors and 'BrokenPipe' not in errors, errors
+    assert '</html>' in (folder/'kae_evaluate.html').read_text(encoding='utf-8')
     numbers = read_json(folder/'kae_evaluate.json')
     for row in numbers['rows'].values(): assert row['reconstruction_mse'] > 0 and row['recall_at_10'] > 0 and row['accuracy_1nn'] is None
     assert 'no labels to tell apart' in numbers['left_out']['pictures']['Confusion']
-
-@pytest.mark.parametrize('end', ['head -1', 'true'])
-def test_nobody_reads(folder, end):
-    "The files are there, whoever stops reading what is printed."
-    line = f'"{COMMAND}" "<script>\\$1_\\$5.safetensors" --dataset arrays:two.npz 2>errors | {end}; exit ${{PIPESTATUS[0]}}'
-    done = subprocess.run(['bash', '-c', line], cwd=folder, timeout=120, capture_output=True)
-    assert done.returncode == 0, (folder/'errors').read_text()
-    assert read_json(folder/'kae_evaluate.json')['rows'] and '</html>' in (folder/'kae_evaluate.html').read_text(encoding='utf-8')
-    assert 'Traceback' not in (folder/'errors').read_text() and 'BrokenPipe' not in (folder/'errors').read_text()
 
 def test_interrupt(folder):
     "Ctrl-C while a model is measured: status 130, and no report of a half-trained probe."
@@ -100,24 +96,35 @@ def test_interrupt(folder):
     assert process.returncode == 130 and output == '' and errors.endswith('kae_evaluate: interrupted\n'), errors
     assert files(folder) == before
 
-@pytest.mark.parametrize('arguments, message', [
-    (['none.safetensors'], 'none.safetensors'),
-    (['text.safetensors'], 'text.safetensors is damaged'),
-    (['large.safetensors'], 'the model takes images of 784 pixels, got 64'),
-    (['small.safetensors', '--dataset', 'mnits'], "unknown data set 'mnits': did you mean 'mnist'?"),
-    (['small.safetensors', '--protocol', 'papers'], "protocol must be None or 'paper', got 'papers'"),
-    (['small.safetensors', '--seed', '-1'], 'seed must be at least 0, got -1'),
-    (['small.safetensors', '--seed', '99999999999'], 'seed must be at most 4294967295'),
-    (['small.safetensors', '--data_options', 'sise=9'], 'sise'),
-    (['small.safetensors', '--out', 'report.pdf'], 'report.pdf must end in .html'),
-    (['small.safetensors', '--out', 'none/report.html'], 'cannot write to none: there is no such folder'),
-    (['small.safetensors', '--device', 'gpu'], "no device 'gpu' on this machine"),
-])
-def test_bad_input(folder, arguments, message):
+def test_bad_input_in_a_terminal(folder):
     before = files(folder)
-    done = run(*arguments, folder=folder)
-    assert (done.returncode, done.stdout) == (2, '')
-    assert done.stderr.count('\n') == 1 and done.stderr.startswith('kae_evaluate: ') and message in done.stderr
+    done = run('large.safetensors', folder=folder)
+    assert (done.returncode, done.stdout, done.stderr) == (2, '', 'kae_evaluate: the model takes images of 784 pixels, got 64\n')
+    assert files(folder) == before
+
+@pytest.mark.parametrize('model, options, message', [
+    ('none', {}, 'none.safetensors'),
+    ('text', {}, 'text.safetensors is damaged'),
+    ('large', {}, 'the model takes images of 784 pixels, got 64'),
+    ('small', dict(dataset='mnits'), "unknown data set 'mnits': did you mean 'mnist'?"),
+    ('small', dict(dataset='arrays:two.npz'), 'the model takes images of 64 pixels, got 16'),
+    ('small', dict(protocol='papers'), "protocol must be None or 'paper', got 'papers'"),
+    ('small', dict(seed=-1), 'seed must be at least 0, got -1'),
+    ('small', dict(seed=99999999999), 'seed must be below 2**32 for classifiers'),
+    ('small', dict(seed='one'), "seed must be a whole number, got 'one'"),
+    ('small', dict(data_options='sise=9'), 'sise'),
+    ('small', dict(out='report.pdf'), 'report.pdf must end in .html'),
+    ('small', dict(out='none/report.html'), 'cannot write to none: there is no such folder'),
+    ('small', dict(device='gpu'), "no device 'gpu' on this machine"),
+])
+def test_bad_input(folder, model, options, message, monkeypatch, capsys):
+    "One line, status 2, before anything is measured or made."
+    monkeypatch.chdir(folder)
+    before = files(folder)
+    with pytest.raises(SystemExit) as ended: evaluation.kae_evaluate(f'{model}.safetensors', **options)
+    printed = capsys.readouterr()
+    assert (ended.value.code, printed.out, printed.err.count('\n')) == (2, '', 1)
+    assert printed.err.startswith('kae_evaluate: ') and message in printed.err
     assert files(folder) == before
 
 def test_one_file_cannot_be_written(tmp_path, monkeypatch, capsys):
@@ -187,7 +194,6 @@ def unchanged(model):
 def calls(model, folder):
     "A call of each public function of the modules, by name."
     digits = load_dataset('digits')
-    from dataclasses import replace
     data = replace(digits, x_train=digits.x_train[:200], y_train=digits.y_train[:200], x_test=digits.x_test[:120], y_test=digits.y_test[:120])
     x, y, shape, models = data.x_test, data.y_test, (8, 8), {'model': model}
     generator = torch.Generator().manual_seed(0)
@@ -195,7 +201,7 @@ def calls(model, folder):
     index = Index(x, kind='hnsw')
     index.save(folder/'index.faiss')
     found = dict(
-        check_seed=lambda f: f(0), as_images=lambda f: f(x, model), codes_of=lambda f: f(model, x), image_scores=lambda f: f(model, x, squared),
+        check_probe_seed=lambda f: f(0), as_images=lambda f: f(x, model), codes_of=lambda f: f(model, x), image_scores=lambda f: f(model, x, squared),
         value_range=lambda f: f(x), cuts=lambda f: f(x, False), squared_errors=lambda f: f(x, x), reconstruction_mse=lambda f: f(model, x),
         psnr=lambda f: f(x, x), check_shape=lambda f: f(shape), ssim=lambda f: f(x, x, shape), evaluate_reconstruction=lambda f: f(model, x, shape),
         plain=lambda f: f('a'), show_rows=lambda f: f({'a': x[:3]}, shape), check_models=lambda f: f(models),
