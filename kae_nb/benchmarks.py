@@ -174,7 +174,7 @@ def geometric_mean(
     "Return the geometric mean, the right one for ratios."
     return math.exp(sum(map(math.log, values))/len(values))
 
-# %% ../nbs/52_benchmarks.ipynb #14b1b266
+# %% ../nbs/52_benchmarks.ipynb #7f4fc396
 def check_sizes(
     layers, # names in BENCH_LAYERS
     sizes, # (batch, in_features, out_features) each
@@ -225,7 +225,7 @@ def bench_layers(
                          memory_mb=extra_memory(name, memory_size, device)))
     return pd.DataFrame(rows)
 
-# %% ../nbs/52_benchmarks.ipynb #b975b177
+# %% ../nbs/52_benchmarks.ipynb #0c6be32b
 def summary(
     table:pd.DataFrame, # what bench_layers returns
 )->pd.DataFrame: # a row a layer

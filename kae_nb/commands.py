@@ -4,10 +4,10 @@
 
 # %% auto #0
 __all__ = ['DEMO_MODELS', 'USER_ERRORS', 'OPTION_TYPES', 'ANY_TYPE', 'TRUTH', 'default_epochs', 'machine_memory',
-           'check_model_size', 'check_seed', 'kept_random_state', 'finished', 'demo', 'plain_text', 'plot_codes',
-           'plot_demo', 'SafeStream', 'say', 'noted_interrupt', 'one_line', 'one_line_errors', 'option_value',
-           'option_types', 'check_options', 'parse_options', 'command', 'read_arguments', 'check_device',
-           'check_folder', 'check_new_folder', 'check_figure', 'kae_demo', 'show_table']
+           'check_model_size', 'kept_random_state', 'finished', 'demo', 'plain_text', 'plot_codes', 'plot_demo',
+           'SafeStream', 'say', 'noted_interrupt', 'one_line', 'one_line_errors', 'option_value', 'option_types',
+           'check_options', 'parse_options', 'command', 'read_arguments', 'check_device', 'check_folder',
+           'check_new_folder', 'check_figure', 'kae_demo', 'show_table']
 
 # %% ../nbs/51_commands.ipynb #242f37d6
 import inspect, math, os, re, signal, sys, tempfile, threading, time, warnings, zipfile, zlib
@@ -34,7 +34,7 @@ from .files import remove_leftovers, write_safely
 from .layer import check_size
 from .layers import lookup
 from .reconstruction import show_reconstructions
-from .training import fit
+from .training import check_seed, fit
 
 # %% ../nbs/51_commands.ipynb #edb14c98
 DEMO_MODELS = {     # name in the table: what AutoEncoder takes
@@ -51,7 +51,7 @@ def default_epochs(
     "Return 10, or as many epochs as make 2,000 steps on a small data set."
     return max(10, math.ceil(2000 / math.ceil(n/batch_size)))
 
-# %% ../nbs/51_commands.ipynb #cf008235
+# %% ../nbs/51_commands.ipynb #434c7385
 def machine_memory(
     device='cpu', # where a model shall live
 )->int|None: # bytes, or None if this system does not tell
@@ -79,14 +79,7 @@ def check_model_size(
         raise ValueError(f'a model with {sizes} has at least {n:,} parameters: training it takes {16*n/1e9:,.0f} GB of memory, and {device} has {memory/1e9:,.0f} GB')
     return model
 
-def check_seed(
-    seed, # what the user gave
-)->int: # the same
-    "Return the seed; an error if it is no whole number from 0 to 2³² − 1, which is what all random generators take."
-    if check_size('seed', seed, least=0) >= 2**32: raise ValueError(f'seed must be at most {2**32 - 1}, got {seed}')
-    return int(seed)
-
-# %% ../nbs/51_commands.ipynb #96f13708
+# %% ../nbs/51_commands.ipynb #b0b28364
 @contextmanager
 def kept_random_state():
     "Let PyTorch's random generators go on after the block as if it had not been there."
@@ -125,7 +118,7 @@ def demo(
         rows.append(row)
 
     start = time.perf_counter()
-    pca = PCA(latent_dim, random_state=seed).fit(dataset.x_train.cpu().numpy())
+    pca = PCA(latent_dim, random_state=seed % 2**32).fit(dataset.x_train.cpu().numpy())       # NumPy takes no larger ones
     measure('PCA', pca, pca.components_.size + pca.mean_.size, time.perf_counter() - start)
     for name, options in DEMO_MODELS.items():
         if progress: print(f'training {name} on {dataset.name}, {epochs} epochs', file=SafeStream(sys.stderr))
@@ -166,7 +159,7 @@ def plot_codes(
         for shown, class_name in zip(legend.get_texts(), classes): shown.set_text(plain_text(class_name))     # here, since a label that begins with _ is left out
     return ax
 
-# %% ../nbs/51_commands.ipynb #65d09d82
+# %% ../nbs/51_commands.ipynb #87b17f9e
 def plot_demo(
     dataset, # the Dataset of the run
     table, # the data frame that demo returns
@@ -192,7 +185,7 @@ def plot_demo(
     plot_codes(codes, z, y, dataset.classes, best)
     return figure
 
-# %% ../nbs/51_commands.ipynb #c705bc71
+# %% ../nbs/51_commands.ipynb #864f69c6
 class SafeStream:
     "A text stream that does not fail: what it cannot encode is escaped, and what can no longer be written is dropped."
     def __init__(self,
@@ -222,7 +215,7 @@ class SafeStream:
         try: os.dup2(os.open(os.devnull, os.O_WRONLY), self.stream.fileno())
         except (OSError, ValueError, AttributeError): pass          # no real file
 
-# %% ../nbs/51_commands.ipynb #b281d3fa
+# %% ../nbs/51_commands.ipynb #e5ffcab0
 def say(
     *texts, # what to print, with a space between any two
 ):
@@ -245,7 +238,7 @@ def noted_interrupt():
     try: yield pressed
     finally: signal.signal(signal.SIGINT, before or signal.SIG_DFL)
 
-# %% ../nbs/51_commands.ipynb #017805fa
+# %% ../nbs/51_commands.ipynb #0bd51ce3
 USER_ERRORS = (ValueError, TypeError, OSError, FloatingPointError, OverflowError, MemoryError, RecursionError, ImportError, EOFError,
                SafetensorError, zipfile.BadZipFile, zlib.error)
 
@@ -259,7 +252,7 @@ def one_line(
     if isinstance(error, RecursionError): return f'something is nested too deeply: {text}'
     if isinstance(error, USER_ERRORS): return text or type(error).__name__
 
-# %% ../nbs/51_commands.ipynb #c76111b9
+# %% ../nbs/51_commands.ipynb #24e227c6
 @contextmanager
 def one_line_errors(
     command:str, # name of the command, for the message
@@ -283,7 +276,7 @@ def one_line_errors(
             sys.stdout.flush()
             sys.stderr.flush()
 
-# %% ../nbs/51_commands.ipynb #dea136c7
+# %% ../nbs/51_commands.ipynb #3bb69012
 OPTION_TYPES = {        # type of a parameter: what may be given for it
     bool: 'true or false (or yes, no, on, off, 1, 0)',
     int: 'a whole number',
@@ -333,7 +326,7 @@ def option_value(
         except (ValueError, KeyError, OverflowError): pass
     raise ValueError(f'{name} must be {" or ".join(OPTION_TYPES[kind] for kind in types)}, got {str(value)[:80]!r}')
 
-# %% ../nbs/51_commands.ipynb #32b9b342
+# %% ../nbs/51_commands.ipynb #6acf5ed6
 def option_types(
     function, # a function or class
 )->dict: # name: (types, whether None is allowed)
@@ -373,7 +366,7 @@ def parse_options(
         options[name.strip()] = value
     return check_options(options, function)
 
-# %% ../nbs/51_commands.ipynb #4ef1f506
+# %% ../nbs/51_commands.ipynb #0f84b486
 def command(
     function, # whose parameters are the options
 ):
@@ -407,7 +400,7 @@ def read_arguments(
         refuse(f'{text!r} belongs to no option; --help lists all')
     return {name: value for name, value in vars(values).items() if f'--{name}' in names}
 
-# %% ../nbs/51_commands.ipynb #b274e9a4
+# %% ../nbs/51_commands.ipynb #f154d130
 def check_device(
     name:str, # what the user gave, such as 'cpu' or 'cuda:1'
 )->torch.device: # a device that works

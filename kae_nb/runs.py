@@ -18,7 +18,7 @@ except ImportError: import tomli as tomllib     # Python 3.10
 
 from . import __version__
 from .autoencoder import AutoEncoder, mean_error, reconstruction_errors
-from .commands import (check_device, check_model_size, check_new_folder, check_options, check_seed, command, finished, kept_random_state,
+from .commands import (check_device, check_model_size, check_new_folder, check_options, command, finished, kept_random_state,
                              one_line, one_line_errors, option_types, option_value, parse_options, plain_text, say)
 from .data import load_dataset
 from .files import locked, read_json, remove_leftovers, write_json, write_safely
@@ -48,7 +48,7 @@ def read_settings(
     for name in settings: lookup(RUN_DEFAULTS, name, f'setting in {path}:')
     return settings
 
-# %% ../nbs/54_runs.ipynb #f77a84b1
+# %% ../nbs/54_runs.ipynb #88fc7d01
 def complete_run(
     settings:dict, # what differs from RUN_DEFAULTS
     device='cpu', # where the model shall be trained
@@ -61,7 +61,6 @@ def complete_run(
         if name in types: run[name] = option_value(name, run[name], *types[name])
     run['data_options'] = check_options(run['data_options'], load_dataset)
     run['layer_options'] = check_options(run['layer_options'], lookup(LAYERS, run['layer'], 'layer'))
-    check_seed(run['seed'])
     model = make_model(run, 1, check_model_size, device=device)
     complete_settings(model, **fit_settings(run))
     if run['compile']: check_compiler(device)
@@ -82,7 +81,7 @@ def make_model(
     "Return the model of a run."
     return make(in_features, run['latent_dim'], run['hidden_dims'], layer=run['layer'], protocol=run['protocol'], **options, **run['layer_options'])
 
-# %% ../nbs/54_runs.ipynb #a3c79670
+# %% ../nbs/54_runs.ipynb #20274791
 def plain_errors(
     dataset, # a Dataset
     latent_dim:int, # how many numbers a code has
@@ -93,7 +92,7 @@ def plain_errors(
     mean = dataset.x_train.mean(0)
     found = dict(pca_test_mse=None, mean_image_mse=mean_error((dataset.x_test - mean).square().mean(1), protocol))
     if latent_dim <= min(dataset.x_train.shape):
-        pca = PCA(latent_dim, random_state=seed).fit(dataset.x_train.numpy())
+        pca = PCA(latent_dim, random_state=seed % 2**32).fit(dataset.x_train.numpy())
         found['pca_test_mse'] = mean_error(reconstruction_errors(pca, dataset.x_test, clip=dataset.data_range == (0, 1)), protocol)
     return found
 
@@ -113,7 +112,7 @@ def plot_run(
     show_reconstructions({name: model}, dataset.x_test, dataset.image_shape, ax=images, cmap=dataset.cmap)
     return figure
 
-# %% ../nbs/54_runs.ipynb #da8ea597
+# %% ../nbs/54_runs.ipynb #e94229d5
 def write_run(
     folder, # where to
     model, # the trained model
@@ -148,7 +147,7 @@ def read_run(
     shutil.rmtree(folder/'checkpoints', ignore_errors=True)
     texts = pd.read_csv(folder/'history.csv', index_col='epoch', dtype=str)
     columns = {name: [float(text) for text in texts[name]] for name in ('train_loss', 'test_loss', 'seconds')}
-    return AutoEncoder.load(folder/'model.safetensors'), History(**columns, problem=record.get('problem'), best_epoch=record.get('best_epoch'))
+    return AutoEncoder.load(folder/'model.safetensors'), History(**columns, problem=record.get('problem'))
 
 def train_run(
     out, # folder for the results, made if need be
