@@ -17,13 +17,13 @@ from torch import nn
 from tqdm.auto import tqdm
 
 from .autoencoder import AutoEncoder
-from .commands import check_device, check_folder, command, finished, kept_random_state, machine_memory, one_line_errors, say
+from .commands import check_folder, command, finished, one_line_errors, say
 from .data import Dataset, is_available, load_dataset
 from .ensemble import fit_many
 from .files import remove_leftovers, write_safely
-from .layer import BasisLayer, check_size
+from .layer import BasisLayer, check_size, memory_of_device
 from .layers import lookup, make_layer
-from .training import check_compiler, check_rate, fit, hardware
+from .training import check_compiler, check_device, check_rate, fit, hardware, own_generators
 from .wavelet import WaveletLayer
 
 # %% ../nbs/52_benchmarks.ipynb #370c6477
@@ -174,7 +174,7 @@ def geometric_mean(
     "Return the geometric mean, the right one for ratios."
     return math.exp(sum(map(math.log, values))/len(values))
 
-# %% ../nbs/52_benchmarks.ipynb #7f4fc396
+# %% ../nbs/52_benchmarks.ipynb #95ff0b14
 def check_sizes(
     layers, # names in BENCH_LAYERS
     sizes, # (batch, in_features, out_features) each
@@ -182,7 +182,7 @@ def check_sizes(
 ):
     "Raise a `ValueError` for a size that takes more memory than the device has, or for no layers."
     if not layers: raise ValueError(f'layers must be at least one of {", ".join(BENCH_LAYERS)}')
-    memory = machine_memory(device)
+    memory = memory_of_device(torch.device(device))
     for size in sizes:
         batch, n_in, n_out = size
         numbers = 0
@@ -190,11 +190,11 @@ def check_sizes(
             kind, options = lookup(BENCH_LAYERS, name, 'layer')
             with torch.device('meta'): numbers += 4*count_parameters(make_layer(kind, n_in, n_out, **options)) + 3*batch*(n_in + n_out)
             if kind is PlainWavelet: numbers += 3*batch*n_in*n_out
-        if memory and 4*numbers > memory:
+        if 4*numbers > memory:
             raise ValueError(f'the size {"x".join(map(str, size))} takes at least {4*numbers/1e9:,.0f} GB of memory, and {device} has {memory/1e9:,.0f} GB: choose a smaller one')
 
 # %% ../nbs/52_benchmarks.ipynb #b1fae7cf
-@kept_random_state()
+@own_generators(seed=0)
 def bench_layers(
     layers=tuple(BENCH_LAYERS), # names in BENCH_LAYERS
     sizes=((256, 784, 16), (256, 16, 784), (1024, 256, 256)), # (batch, in_features, out_features) for times
@@ -225,7 +225,7 @@ def bench_layers(
                          memory_mb=extra_memory(name, memory_size, device)))
     return pd.DataFrame(rows)
 
-# %% ../nbs/52_benchmarks.ipynb #0c6be32b
+# %% ../nbs/52_benchmarks.ipynb #0ce844de
 def summary(
     table:pd.DataFrame, # what bench_layers returns
 )->pd.DataFrame: # a row a layer
@@ -260,7 +260,7 @@ def _training_peak(name, in_features, device):
     model = AutoEncoder(in_features, 16, protocol='paper', **BENCH_MODELS[name])
     return peak_memory(lambda: fit(model, dataset, epochs=1, device=device, protocol='paper', progress=False), torch.device(device))
 
-@kept_random_state()
+@own_generators(seed=0)
 def bench_training(
     dataset, # a Dataset
     models=tuple(BENCH_MODELS), # names in BENCH_MODELS
@@ -272,7 +272,7 @@ def bench_training(
 )->pd.DataFrame: # a row for each model
     "Return seconds for 10 epochs of fit and, for one of many, of fit_many; ratios to the first model and to the floor; images per second; memory. `KeyboardInterrupt` on Ctrl-C."
     if not models: raise ValueError(f'models must be at least one of {", ".join(BENCH_MODELS)}')
-    epochs, seeds, memory = check_size('epochs', epochs), check_size('seeds', seeds, least=0), machine_memory(device)
+    epochs, seeds, memory = check_size('epochs', epochs), check_size('seeds', seeds, least=0), memory_of_device(torch.device(device))
     rate, d, n = product_rate(device), dataset.in_features, len(dataset.x_train)
     def make(name): return AutoEncoder(d, 16, protocol='paper', **BENCH_MODELS[name.split()[0]])
     names = [*models, *(f'{name} compiled' for name in models if compiled is None or name in compiled)]
@@ -280,7 +280,7 @@ def bench_training(
     for name in names[len(models):]: options[name].update(epochs=2, compile=True)         # compiling falls into the first epoch
     runs, times = {name: make(name) for name in names}, {name: [] for name in names}
     needed = 16*seeds*max(map(count_parameters, runs.values()))
-    if memory and needed > memory: raise ValueError(f'seeds={seeds} models at once take at least {needed/1e9:,.0f} GB of memory, and {device} has {memory/1e9:,.0f} GB')
+    if needed > memory: raise ValueError(f'seeds={seeds} models at once take at least {needed/1e9:,.0f} GB of memory, and {device} has {memory/1e9:,.0f} GB')
     for _ in tqdm(range(epochs), unit=' rounds', desc='fit', disable=not progress):
         for name, model in runs.items(): times[name].append(finished(fit(model, dataset, **options[name])).seconds[-1])
     many = {}

@@ -18,13 +18,14 @@ except ImportError: import tomli as tomllib     # Python 3.10
 
 from . import __version__
 from .autoencoder import AutoEncoder, mean_error, reconstruction_errors
-from .commands import (check_device, check_model_size, check_new_folder, check_options, command, finished, kept_random_state,
+from .commands import (check_model_size, check_new_folder, check_options, command, finished,
                              one_line, one_line_errors, option_types, option_value, parse_options, plain_text, say)
 from .data import load_dataset
 from .files import locked, read_json, remove_leftovers, write_json, write_safely
+from .history import History
 from .layers import LAYERS, lookup
 from .reconstruction import show_reconstructions
-from .training import History, check_compiler, complete_settings, fingerprint, fit, hardware
+from .training import check_compiler, check_device, complete_settings, fingerprint, fit, hardware, own_generators
 
 # %% ../nbs/54_runs.ipynb #ccd86cac
 RUN_DEFAULTS = dict(
@@ -48,7 +49,7 @@ def read_settings(
     for name in settings: lookup(RUN_DEFAULTS, name, f'setting in {path}:')
     return settings
 
-# %% ../nbs/54_runs.ipynb #88fc7d01
+# %% ../nbs/54_runs.ipynb #145c0cbc
 def complete_run(
     settings:dict, # what differs from RUN_DEFAULTS
     device='cpu', # where the model shall be trained
@@ -81,7 +82,7 @@ def make_model(
     "Return the model of a run."
     return make(in_features, run['latent_dim'], run['hidden_dims'], layer=run['layer'], protocol=run['protocol'], **options, **run['layer_options'])
 
-# %% ../nbs/54_runs.ipynb #20274791
+# %% ../nbs/54_runs.ipynb #7e5fdbc9
 def plain_errors(
     dataset, # a Dataset
     latent_dim:int, # how many numbers a code has
@@ -112,7 +113,7 @@ def plot_run(
     show_reconstructions({name: model}, dataset.x_test, dataset.image_shape, ax=images, cmap=dataset.cmap)
     return figure
 
-# %% ../nbs/54_runs.ipynb #e94229d5
+# %% ../nbs/54_runs.ipynb #adb7104f
 def write_run(
     folder, # where to
     model, # the trained model
@@ -161,8 +162,7 @@ def train_run(
     if (out/'run.json').exists() and not resume: raise FileExistsError(f'{out} holds a finished run; choose another folder')
     dataset = load_dataset(run['dataset'], run['data_root'], **run['data_options'])
     make_model(run, dataset.in_features, check_model_size, device=device)
-    with kept_random_state():
-        torch.manual_seed(run['seed'])
+    with own_generators(run['seed']):
         model = make_model(run, dataset.in_features)
         run.update({name: value for name, value in complete_settings(model, **fit_settings(run)).items() if name in run})
         out.mkdir(parents=True, exist_ok=True)
