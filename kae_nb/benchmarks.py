@@ -17,13 +17,13 @@ from torch import nn
 from tqdm.auto import tqdm
 
 from .autoencoder import AutoEncoder
-from .commands import check_folder, command, finished, one_line_errors, say
+from .commands import check_device, check_folder, command, finished, one_line_errors, say
 from .data import Dataset, is_available, load_dataset
 from .ensemble import fit_many
 from .files import remove_leftovers, write_safely
-from .layer import BasisLayer, check_size, memory_of_device
+from .layer import BasisLayer, check_size, kept_generators, memory_of_device
 from .layers import lookup, make_layer
-from .training import check_compiler, check_device, check_rate, fit, hardware, own_generators
+from .training import check_compiler, check_rate, fit, hardware
 from .wavelet import WaveletLayer
 
 # %% ../nbs/52_benchmarks.ipynb #370c6477
@@ -174,7 +174,7 @@ def geometric_mean(
     "Return the geometric mean, the right one for ratios."
     return math.exp(sum(map(math.log, values))/len(values))
 
-# %% ../nbs/52_benchmarks.ipynb #95ff0b14
+# %% ../nbs/52_benchmarks.ipynb #63f3e280
 def check_sizes(
     layers, # names in BENCH_LAYERS
     sizes, # (batch, in_features, out_features) each
@@ -194,7 +194,7 @@ def check_sizes(
             raise ValueError(f'the size {"x".join(map(str, size))} takes at least {4*numbers/1e9:,.0f} GB of memory, and {device} has {memory/1e9:,.0f} GB: choose a smaller one')
 
 # %% ../nbs/52_benchmarks.ipynb #b1fae7cf
-@own_generators(seed=0)
+@kept_generators()
 def bench_layers(
     layers=tuple(BENCH_LAYERS), # names in BENCH_LAYERS
     sizes=((256, 784, 16), (256, 16, 784), (1024, 256, 256)), # (batch, in_features, out_features) for times
@@ -225,7 +225,7 @@ def bench_layers(
                          memory_mb=extra_memory(name, memory_size, device)))
     return pd.DataFrame(rows)
 
-# %% ../nbs/52_benchmarks.ipynb #0ce844de
+# %% ../nbs/52_benchmarks.ipynb #a8907b0a
 def summary(
     table:pd.DataFrame, # what bench_layers returns
 )->pd.DataFrame: # a row a layer
@@ -260,7 +260,7 @@ def _training_peak(name, in_features, device):
     model = AutoEncoder(in_features, 16, protocol='paper', **BENCH_MODELS[name])
     return peak_memory(lambda: fit(model, dataset, epochs=1, device=device, protocol='paper', progress=False), torch.device(device))
 
-@own_generators(seed=0)
+@kept_generators()
 def bench_training(
     dataset, # a Dataset
     models=tuple(BENCH_MODELS), # names in BENCH_MODELS

@@ -6,7 +6,8 @@
 __all__ = ['DEMO_MODELS', 'USER_ERRORS', 'OPTION_TYPES', 'ANY_TYPE', 'TRUTH', 'default_epochs', 'check_model_size', 'finished',
            'demo', 'plain_text', 'plot_codes', 'plot_demo', 'SafeStream', 'say', 'noted_interrupt', 'one_line',
            'one_line_errors', 'option_value', 'option_types', 'check_options', 'parse_options', 'command',
-           'read_arguments', 'check_folder', 'check_new_folder', 'check_figure', 'kae_demo', 'show_table']
+           'read_arguments', 'check_device', 'check_folder', 'check_new_folder', 'check_figure', 'kae_demo',
+           'show_table']
 
 # %% ../nbs/51_commands.ipynb #242f37d6
 import inspect, math, os, re, signal, sys, tempfile, threading, time, warnings, zipfile, zlib
@@ -30,10 +31,10 @@ from .autoencoder import AutoEncoder, encode, mean_error, reconstruction_errors
 from .classification import nearest_neighbor_accuracy
 from .data import load_dataset
 from .files import remove_leftovers, write_safely
-from .layer import check_size, memory_of_device
+from .layer import check_size, kept_generators, memory_of_device
 from .layers import lookup
 from .reconstruction import show_reconstructions
-from .training import check_device, check_seed, fit, own_generators
+from .training import fit
 
 # %% ../nbs/51_commands.ipynb #edb14c98
 DEMO_MODELS = {     # name in the table: what AutoEncoder takes
@@ -50,7 +51,7 @@ def default_epochs(
     "Return 10, or as many epochs as make 2,000 steps on a small data set."
     return max(10, math.ceil(2000 / math.ceil(n/batch_size)))
 
-# %% ../nbs/51_commands.ipynb #fc30c8f3
+# %% ../nbs/51_commands.ipynb #f3dd4481
 def check_model_size(
     in_features:int, # number of pixels
     latent_dim:int, # how many numbers a code has
@@ -69,7 +70,7 @@ def check_model_size(
     if 16*n > memory: raise ValueError(f'a model with {sizes} has at least {n:,} parameters: training it takes {16*n/1e9:,.0f} GB of memory, and {device} has {memory/1e9:,.0f} GB')
     return model
 
-# %% ../nbs/51_commands.ipynb #26f143e8
+# %% ../nbs/51_commands.ipynb #7da3176d
 def finished(
     history, # what fit returned
 ): # the same
@@ -86,7 +87,7 @@ def demo(
     progress:bool=True, # show progress bars
 )->tuple: # (table with a row a model, models by name, histories by name)
     "Train and measure PCA, AE and KAE of order 1 to 3; return a data frame, the models and their histories. `KeyboardInterrupt` on Ctrl-C."
-    latent_dim, seed = check_size('latent_dim', latent_dim), check_seed(seed)
+    latent_dim, seed = check_size('latent_dim', latent_dim), check_size('seed', seed, least=0)
     epochs = default_epochs(len(dataset.x_train)) if epochs is None else check_size('epochs', epochs)
     for part in ('train', 'test'):
         if not len(dataset.part(part)[0]): raise ValueError(f'the {part} part of {dataset.name} holds no image')
@@ -107,7 +108,8 @@ def demo(
     measure('PCA', pca, pca.components_.size + pca.mean_.size, time.perf_counter() - start)
     for name, options in DEMO_MODELS.items():
         if progress: print(f'training {name} on {dataset.name}, {epochs} epochs', file=SafeStream(sys.stderr))
-        with own_generators(seed):
+        with kept_generators():
+            torch.manual_seed(seed)
             model = AutoEncoder(dataset.in_features, latent_dim, **options)
             histories[name] = finished(fit(model, dataset, epochs, seed=seed, device=device, progress=progress))
         measure(name, model, sum(p.numel() for p in model.parameters()), sum(histories[name].seconds))
@@ -143,7 +145,7 @@ def plot_codes(
         for shown, class_name in zip(legend.get_texts(), classes): shown.set_text(plain_text(class_name))     # here, since a label that begins with _ is left out
     return ax
 
-# %% ../nbs/51_commands.ipynb #623cace7
+# %% ../nbs/51_commands.ipynb #dfc5bfb5
 def plot_demo(
     dataset, # the Dataset of the run
     table, # the data frame that demo returns
@@ -169,7 +171,7 @@ def plot_demo(
     plot_codes(codes, z, y, dataset.classes, best)
     return figure
 
-# %% ../nbs/51_commands.ipynb #703960cc
+# %% ../nbs/51_commands.ipynb #6f999d60
 class SafeStream:
     "A text stream that does not fail: what it cannot encode is escaped, and what can no longer be written is dropped."
     def __init__(self,
@@ -199,7 +201,7 @@ class SafeStream:
         try: os.dup2(os.open(os.devnull, os.O_WRONLY), self.stream.fileno())
         except (OSError, ValueError, AttributeError): pass          # no real file
 
-# %% ../nbs/51_commands.ipynb #38aa14ac
+# %% ../nbs/51_commands.ipynb #5b2de7ce
 def say(
     *texts, # what to print, with a space between any two
 ):
@@ -222,7 +224,7 @@ def noted_interrupt():
     try: yield pressed
     finally: signal.signal(signal.SIGINT, before or signal.SIG_DFL)
 
-# %% ../nbs/51_commands.ipynb #fa6f96e5
+# %% ../nbs/51_commands.ipynb #56711019
 USER_ERRORS = (ValueError, TypeError, OSError, FloatingPointError, OverflowError, MemoryError, RecursionError, ImportError, EOFError,
                SafetensorError, zipfile.BadZipFile, zlib.error)
 
@@ -236,7 +238,7 @@ def one_line(
     if isinstance(error, RecursionError): return f'something is nested too deeply: {text}'
     if isinstance(error, USER_ERRORS): return text or type(error).__name__
 
-# %% ../nbs/51_commands.ipynb #1aa4c999
+# %% ../nbs/51_commands.ipynb #a867af63
 @contextmanager
 def one_line_errors(
     command:str, # name of the command, for the message
@@ -260,7 +262,7 @@ def one_line_errors(
             sys.stdout.flush()
             sys.stderr.flush()
 
-# %% ../nbs/51_commands.ipynb #d84fc746
+# %% ../nbs/51_commands.ipynb #b95191df
 OPTION_TYPES = {        # type of a parameter: what may be given for it
     bool: 'true or false (or yes, no, on, off, 1, 0)',
     int: 'a whole number',
@@ -310,7 +312,7 @@ def option_value(
         except (ValueError, KeyError, OverflowError): pass
     raise ValueError(f'{name} must be {" or ".join(OPTION_TYPES[kind] for kind in types)}, got {str(value)[:80]!r}')
 
-# %% ../nbs/51_commands.ipynb #21bc64be
+# %% ../nbs/51_commands.ipynb #f99d4b90
 def option_types(
     function, # a function or class
 )->dict: # name: (types, whether None is allowed)
@@ -350,7 +352,7 @@ def parse_options(
         options[name.strip()] = value
     return check_options(options, function)
 
-# %% ../nbs/51_commands.ipynb #4293829a
+# %% ../nbs/51_commands.ipynb #47ab92d9
 def command(
     function, # whose parameters are the options
 ):
@@ -384,7 +386,20 @@ def read_arguments(
         refuse(f'{text!r} belongs to no option; --help lists all')
     return {name: value for name, value in vars(values).items() if f'--{name}' in names}
 
-# %% ../nbs/51_commands.ipynb #8cb0fcbe
+# %% ../nbs/51_commands.ipynb #443334a4
+def check_device(
+    name:str, # what the user gave, such as 'cpu' or 'cuda:1'
+)->torch.device: # a device that works
+    "Return the device; `ValueError` if torch does not know it or the machine does not have it."
+    try:
+        device = torch.device(name)
+        torch.empty(1, device=device)
+    except (RuntimeError, AssertionError, NotImplementedError) as error:
+        here = ['cpu'] + [f'cuda:{i}' for i in range(torch.cuda.device_count())] + ['mps'] * torch.backends.mps.is_available()
+        raise ValueError(f'no device {name!r} on this machine; it has {", ".join(here)}') from error
+    if device.type == 'meta': raise ValueError("the device 'meta' holds no numbers; choose one that can compute")
+    return device
+
 def check_folder(
     path, # a folder that files shall be written to
 )->Path: # the same
@@ -434,7 +449,7 @@ def kae_demo(
     with one_line_errors('kae_demo'):
         device = check_device(device or ('cuda' if torch.cuda.is_available() else 'cpu'))
         check_model_size(1, check_size('latent_dim', latent_dim), device=device)
-        check_seed(seed)
+        check_size('seed', seed, least=0)
         if epochs is not None: check_size('epochs', epochs)
         out = check_figure(out)
         if save: check_folder(save if Path(save).exists() else Path(save).absolute().parent)

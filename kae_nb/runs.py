@@ -18,14 +18,15 @@ except ImportError: import tomli as tomllib     # Python 3.10
 
 from . import __version__
 from .autoencoder import AutoEncoder, mean_error, reconstruction_errors
-from .commands import (check_model_size, check_new_folder, check_options, command, finished,
+from .commands import (check_device, check_model_size, check_new_folder, check_options, command, finished,
                              one_line, one_line_errors, option_types, option_value, parse_options, plain_text, say)
 from .data import load_dataset
 from .files import locked, read_json, remove_leftovers, write_json, write_safely
 from .history import History
+from .layer import kept_generators
 from .layers import LAYERS, lookup
 from .reconstruction import show_reconstructions
-from .training import check_compiler, check_device, complete_settings, fingerprint, fit, hardware, own_generators
+from .training import check_compiler, complete_settings, fingerprint, fit, hardware
 
 # %% ../nbs/54_runs.ipynb #ccd86cac
 RUN_DEFAULTS = dict(
@@ -49,7 +50,7 @@ def read_settings(
     for name in settings: lookup(RUN_DEFAULTS, name, f'setting in {path}:')
     return settings
 
-# %% ../nbs/54_runs.ipynb #145c0cbc
+# %% ../nbs/54_runs.ipynb #f8f55255
 def complete_run(
     settings:dict, # what differs from RUN_DEFAULTS
     device='cpu', # where the model shall be trained
@@ -82,7 +83,7 @@ def make_model(
     "Return the model of a run."
     return make(in_features, run['latent_dim'], run['hidden_dims'], layer=run['layer'], protocol=run['protocol'], **options, **run['layer_options'])
 
-# %% ../nbs/54_runs.ipynb #7e5fdbc9
+# %% ../nbs/54_runs.ipynb #74368816
 def plain_errors(
     dataset, # a Dataset
     latent_dim:int, # how many numbers a code has
@@ -113,7 +114,7 @@ def plot_run(
     show_reconstructions({name: model}, dataset.x_test, dataset.image_shape, ax=images, cmap=dataset.cmap)
     return figure
 
-# %% ../nbs/54_runs.ipynb #adb7104f
+# %% ../nbs/54_runs.ipynb #8bdd1269
 def write_run(
     folder, # where to
     model, # the trained model
@@ -162,7 +163,8 @@ def train_run(
     if (out/'run.json').exists() and not resume: raise FileExistsError(f'{out} holds a finished run; choose another folder')
     dataset = load_dataset(run['dataset'], run['data_root'], **run['data_options'])
     make_model(run, dataset.in_features, check_model_size, device=device)
-    with own_generators(run['seed']):
+    with kept_generators():
+        torch.manual_seed(run['seed'])
         model = make_model(run, dataset.in_features)
         run.update({name: value for name, value in complete_settings(model, **fit_settings(run)).items() if name in run})
         out.mkdir(parents=True, exist_ok=True)
