@@ -18,7 +18,7 @@ from . import __version__
 from .autoencoder import AutoEncoder, write_safely
 from .commands import check_device, check_folder, one_line_errors, parse_options
 from .data import load_dataset
-from .layers import lookup
+from .layers import LAYERS, lookup
 from .reconstruction import show_reconstructions
 from .training import complete_settings, fingerprint, fit, hardware
 
@@ -118,8 +118,8 @@ def kae_train(
         given = dict(dataset=dataset, data_root=data_root, layer=layer, latent_dim=latent_dim, protocol=protocol, epochs=epochs, lr=lr, seed=seed,
                      weight_decay=weight_decay, batch_size=batch_size, optimizer=optimizer, mixed_precision=mixed_precision or None, compile=compile or None)
         settings = {name: value for name, value in given.items() if value is not None}
-        if data_options is not None: settings['data_options'] = parse_options(data_options)
-        if layer_options is not None: settings['layer_options'] = parse_options(layer_options)
+        if data_options is not None: settings['data_options'] = parse_options(data_options, load_dataset)
+        if layer_options is not None: settings['layer_options'] = parse_options(layer_options, lookup(LAYERS, layer or 'kae', 'layer'))
         if hidden_dims is not None: settings['hidden_dims'] = [parse_width(width) for width in hidden_dims.split(',') if width]
         settings = {**(read_settings(config) if config else {}), **settings}
         device = check_device(device or ('cuda' if torch.cuda.is_available() else 'cpu'))
