@@ -7,7 +7,8 @@ __all__ = ['capacity_models', 'capacity_table', 'plot_capacity']
 
 # %% ../nbs/43_capacity.ipynb #8ce192ec
 from .experiments import MODELS
-from .tables import DATASETS, summarize
+from .layer import check_size
+from .tables import summarize, title_of
 
 # %% ../nbs/43_capacity.ipynb #0815683d
 def capacity_models(
@@ -15,7 +16,8 @@ def capacity_models(
     latent_dim:int, # l, the size of the code
     order:int=3, # p, of the KAE to be matched
 )->dict: # what AutoEncoder takes, by name
-    "Return AE-S, with about as many parameters as the KAE, and AE-B, with twice as many."
+    "Return AE-S, with about as many parameters as the KAE, and AE-B, with twice as many; `ValueError` or `TypeError` for sizes that cannot be."
+    in_features, latent_dim, order = check_size('in_features', in_features), check_size('latent_dim', latent_dim), check_size('order', order, 0)
     weights = 2*in_features*latent_dim*(order + 1)
     def hidden(times): return max(1, round((times*weights + (times - 1)*(latent_dim + in_features))/(2*in_features + 2*latent_dim + 2)))
     return {'AE-S': dict(layer='linear', hidden_dims=[hidden(1)]), 'AE-B': dict(layer='linear', hidden_dims=[hidden(2)])}
@@ -27,7 +29,7 @@ def capacity_table(
     latent_dim:int=16, # size of the code
     seconds={}, # of training, by model, where they were measured more carefully than beside other work
 ): # a data frame, one row a model
-    "Return parameters, seconds of training, error and accuracy of every model, each by its best setting for the measure."
+    "Return parameters, seconds of training, error and accuracy of every model, each by its best setting for the measure; `ValueError` if there are no such results."
     part = frame[(frame.dataset == dataset) & (frame.latent_dim == latent_dim)]
     if part.empty: raise ValueError(f'no results for {dataset!r} with {latent_dim} numbers')
     by = {metric: summarize(part, metric, 'paper').loc[dataset, latent_dim] for metric in ('reconstruction_mse', 'accuracy_1nn')}
@@ -53,6 +55,6 @@ def plot_capacity(
         ax.set(xlabel=title)
     axes[0].invert_yaxis()
     low = rows.accuracy_1nn.min()
-    axes[3].set_xlim(max(0, low - 0.3*(rows.accuracy_1nn.max() - low) - 0.01), None)
-    figure.suptitle(f'{DATASETS.get(dataset, dataset)}, {latent_dim} numbers')
+    if low == low: axes[3].set_xlim(max(0, low - 0.3*(rows.accuracy_1nn.max() - low) - 0.01), None)     # images without labels have none
+    figure.suptitle(f'{title_of(dataset)}, {latent_dim} numbers', parse_math=False)
     return figure

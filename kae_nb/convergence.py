@@ -9,7 +9,7 @@ __all__ = ['convergence_jobs', 'plot_convergence']
 import pandas as pd
 
 from .experiments import MODELS, SEEDS, grid
-from .tables import DATASETS
+from .tables import title_of
 
 # %% ../nbs/42_convergence.ipynb #8469a660
 def convergence_jobs(
@@ -26,7 +26,7 @@ def plot_convergence(
     frame, # results, from as_frame or unpack
     epochs:int=50, # which jobs of the table to draw: those trained for so long
 ):
-    "Draw the mean test loss by epoch, with a band from the lowest to the highest seed, and PCA's error; return the figure."
+    "Draw the mean test loss by epoch, with a band from the lowest to the highest seed, and PCA's error; return the figure. `ValueError` if there are no such jobs."
     import matplotlib.pyplot as plt
     long = frame[(frame.epochs == epochs) & (frame.lr == 1e-4) & (frame.weight_decay == 1e-4) & frame.model.isin(MODELS)]
     panels = list(long.groupby(['dataset', 'latent_dim']))
@@ -41,7 +41,8 @@ def plot_convergence(
             ax.fill_between(range(1, epochs + 1), low, high, color=f'C{k}', alpha=0.2, lw=0)
         pca = frame[(frame.model == 'PCA') & (frame.dataset == dataset) & (frame.latent_dim == dim)].reconstruction_mse
         if len(pca): ax.axhline(pca.iloc[0], color='0.5', ls='--', label='PCA')
-        ax.set(title=f'{DATASETS.get(dataset, dataset)}, {dim} numbers', xlabel='epoch', yscale='log')
+        ax.set_title(f'{title_of(dataset)}, {dim} numbers', parse_math=False)
+        ax.set(xlabel='epoch', yscale='log')
         ax.yaxis.set_major_formatter('{x:g}'); ax.yaxis.set_minor_formatter(lambda y, _: f'{y:g}' if f'{y:e}'[0] in '235' else '')
     axes[0][0].set_ylabel('test MSE')
     axes[0][-1].legend(frameon=False, fontsize=8, bbox_to_anchor=(1, 1), loc='upper left')
