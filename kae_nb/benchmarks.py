@@ -4,8 +4,8 @@
 
 # %% auto #0
 __all__ = ['BENCH_LAYERS', 'BENCH_MODELS', 'mlp_of_size', 'count_parameters', 'PlainWavelet', 'step', 'compare_speed',
-           'product_rate', 'peak_memory', 'own_process', 'extra_memory', 'parse_size', 'geometric_mean', 'bench_layers',
-           'summary', 'training_memory', 'bench_training', 'kae_bench']
+           'product_rate', 'peak_memory', 'own_process', 'extra_memory', 'parse_size', 'geometric_mean', 'check_sizes',
+           'bench_layers', 'summary', 'training_memory', 'bench_training', 'parse_names', 'kae_bench']
 
 # %% ../nbs/52_benchmarks.ipynb #b8a37372
 import json, math, os, statistics, subprocess, sys, time
@@ -13,17 +13,17 @@ from pathlib import Path
 
 import pandas as pd
 import torch
-from fastcore.script import call_parse
 from torch import nn
 from tqdm.auto import tqdm
 
-from .autoencoder import AutoEncoder, write_safely
-from .commands import check_device, check_folder, one_line_errors
-from .layer import BasisLayer, check_size
+from .autoencoder import AutoEncoder
+from .commands import check_device, check_folder, command, finished, one_line_errors, say
 from .data import Dataset, is_available, load_dataset
 from .ensemble import fit_many
+from .files import remove_leftovers, write_safely
+from .layer import BasisLayer, check_size, kept_generators, memory_of_device
 from .layers import lookup, make_layer
-from .training import fit, hardware
+from .training import check_compiler, check_rate, fit, hardware
 from .wavelet import WaveletLayer
 
 # %% ../nbs/52_benchmarks.ipynb #370c6477
@@ -70,7 +70,8 @@ def compare_speed(
     seconds:float=2.0, # for how long to go on
     least:int=5, # rounds to do in any case, after one that is not counted
 )->dict: # name: list of medians
-    "Call the functions in turn until the time is up; return the median of each of their times."
+    "Call the functions in turn until the time is up; return the median of each of their times. `ValueError` for a time that never ends."
+    seconds = check_rate('seconds', seconds, zero=True)
     for function in functions.values(): function()
     times, end = [], time.perf_counter() + seconds
     while len(times) < least or time.perf_counter() < end: times.append([function() for function in functions.values()])
@@ -121,11 +122,13 @@ def _peak(layer, x, g):
 def own_process(
     expression:str, # Python for a number of bytes, or None
 )->float: # MB (10⁶ bytes), or None
-    "Return the value of an expression over this module's names, computed in a fresh process that gives freed memory back."
+    "Return the value of an expression over this module's names, computed in a fresh process that gives freed memory back; `ChildProcessError` if that fails."
     code = f'from kae_nb.benchmarks import *; from kae_nb.benchmarks import _peak, _setting, _training_peak; print({expression})'
     environment = {**os.environ, 'PYTHONPATH': os.pathsep.join(filter(None, sys.path)), 'MALLOC_MMAP_THRESHOLD_': '65536'}
     run = subprocess.run([sys.executable, '-c', code], capture_output=True, text=True, env=environment)
-    if run.returncode: raise RuntimeError(f'the process that measured {expression} ended with {run.stderr.strip().splitlines()[-1:]}')
+    if run.returncode:
+        reason = f'by signal {-run.returncode}' if run.returncode < 0 else (run.stderr.strip().splitlines() or ['without a word'])[-1]
+        raise ChildProcessError(f'the process that measured {expression} ended {reason}')
     peak = run.stdout.split()[-1]
     return None if peak == 'None' else int(peak)/1e6
 
@@ -171,15 +174,38 @@ def geometric_mean(
     "Return the geometric mean, the right one for ratios."
     return math.exp(sum(map(math.log, values))/len(values))
 
+# %% ../nbs/52_benchmarks.ipynb #63f3e280
+def check_sizes(
+    layers, # names in BENCH_LAYERS
+    sizes, # (batch, in_features, out_features) each
+    device='cpu', # where to compute
+):
+    "Raise a `ValueError` for a size that takes more memory than the device has, or for no layers."
+    if not layers: raise ValueError(f'layers must be at least one of {", ".join(BENCH_LAYERS)}')
+    memory = memory_of_device(torch.device(device))
+    for size in sizes:
+        batch, n_in, n_out = size
+        numbers = 0
+        for name in layers:
+            kind, options = lookup(BENCH_LAYERS, name, 'layer')
+            with torch.device('meta'): numbers += 4*count_parameters(make_layer(kind, n_in, n_out, **options)) + 3*batch*(n_in + n_out)
+            if kind is PlainWavelet: numbers += 3*batch*n_in*n_out
+        if 4*numbers > memory:
+            raise ValueError(f'the size {"x".join(map(str, size))} takes at least {4*numbers/1e9:,.0f} GB of memory, and {device} has {memory/1e9:,.0f} GB: choose a smaller one')
+
 # %% ../nbs/52_benchmarks.ipynb #b1fae7cf
+@kept_generators()
 def bench_layers(
     layers=tuple(BENCH_LAYERS), # names in BENCH_LAYERS
     sizes=((256, 784, 16), (256, 16, 784), (1024, 256, 256)), # (batch, in_features, out_features) for times
-    memory_size=(4096, 784, 256), # the same for peak memory
+    memory_size=(4096, 784, 256), # the same for peak memory, or None
     seconds:float=5.0, # for how long each size is measured
     device='cpu', # where to compute
 )->pd.DataFrame: # a row for each layer and size, and one for memory
     "Return times of forward and backward pass, their ratio to an MLP with as many parameters, and peak memory."
+    check_sizes(layers, sizes, device)
+    alone = [name for name in layers if name != 'wavkan_plain'] if memory_size else []      # which would need many times 3.3 GB
+    for name in alone: check_sizes([name], [memory_size], device)
     rate, rows = product_rate(device), []
     for size in sizes:
         settings, functions = {name: _setting(name, size, device) for name in layers}, {}
@@ -193,14 +219,13 @@ def bench_layers(
             rows.append(dict(layer=name, size='x'.join(map(str, size)), parameters=count_parameters(layer),
                              forward_ms=1e3*times[name][0], backward_ms=1e3*times[name][1], floor_ms=1e3*floor,
                              mlp_ms=1e3*sum(times[name, 'mlp']), times_mlp=sum(times[name])/sum(times[name, 'mlp'])))
-    if memory_size:
-        for name in layers:
-            if name == 'wavkan_plain': continue                                 # would need many times 3.3 GB
-            layer = make_layer(BENCH_LAYERS[name][0], *memory_size[1:], **BENCH_LAYERS[name][1])
-            rows.append(dict(layer=name, size='x'.join(map(str, memory_size)), parameters=count_parameters(layer),
-                             memory_mb=extra_memory(name, memory_size, device)))
+    for name in alone:
+        layer = make_layer(BENCH_LAYERS[name][0], *memory_size[1:], **BENCH_LAYERS[name][1])
+        rows.append(dict(layer=name, size='x'.join(map(str, memory_size)), parameters=count_parameters(layer),
+                         memory_mb=extra_memory(name, memory_size, device)))
     return pd.DataFrame(rows)
 
+# %% ../nbs/52_benchmarks.ipynb #a8907b0a
 def summary(
     table:pd.DataFrame, # what bench_layers returns
 )->pd.DataFrame: # a row a layer
@@ -235,6 +260,7 @@ def _training_peak(name, in_features, device):
     model = AutoEncoder(in_features, 16, protocol='paper', **BENCH_MODELS[name])
     return peak_memory(lambda: fit(model, dataset, epochs=1, device=device, protocol='paper', progress=False), torch.device(device))
 
+@kept_generators()
 def bench_training(
     dataset, # a Dataset
     models=tuple(BENCH_MODELS), # names in BENCH_MODELS
@@ -244,18 +270,23 @@ def bench_training(
     device='cpu', # where to train
     progress:bool=True, # say what is being measured
 )->pd.DataFrame: # a row for each model
-    "Return seconds for 10 epochs of fit and, for one of many, of fit_many; ratios to the first model and to the floor; images per second; memory."
+    "Return seconds for 10 epochs of fit and, for one of many, of fit_many; ratios to the first model and to the floor; images per second; memory. `KeyboardInterrupt` on Ctrl-C."
+    if not models: raise ValueError(f'models must be at least one of {", ".join(BENCH_MODELS)}')
+    epochs, seeds, memory = check_size('epochs', epochs), check_size('seeds', seeds, least=0), memory_of_device(torch.device(device))
     rate, d, n = product_rate(device), dataset.in_features, len(dataset.x_train)
     def make(name): return AutoEncoder(d, 16, protocol='paper', **BENCH_MODELS[name.split()[0]])
     names = [*models, *(f'{name} compiled' for name in models if compiled is None or name in compiled)]
     options = {name: dict(epochs=1, protocol='paper', device=device, progress=False) for name in names}
     for name in names[len(models):]: options[name].update(epochs=2, compile=True)         # compiling falls into the first epoch
     runs, times = {name: make(name) for name in names}, {name: [] for name in names}
+    needed = 16*seeds*max(map(count_parameters, runs.values()))
+    if needed > memory: raise ValueError(f'seeds={seeds} models at once take at least {needed/1e9:,.0f} GB of memory, and {device} has {memory/1e9:,.0f} GB')
     for _ in tqdm(range(epochs), unit=' rounds', desc='fit', disable=not progress):
-        for name, model in runs.items(): times[name].append(fit(model, dataset, **options[name]).seconds[-1])
+        for name, model in runs.items(): times[name].append(finished(fit(model, dataset, **options[name])).seconds[-1])
     many = {}
     for name in tqdm(names, unit=' models', desc='fit_many', disable=not progress or not seeds) if seeds else ():
-        many[name] = statistics.median(fit_many(lambda: make(name), dataset, seeds=range(seeds), **options[name])[0].history.seconds[-1] for _ in range(2))
+        twice = [fit_many(lambda: make(name), dataset, seeds=range(seeds), **options[name])[0].history for _ in range(2)]
+        many[name] = statistics.median(finished(history).seconds[-1] for history in twice)
     seconds, rows = {name: 10*statistics.median(each) for name, each in times.items()}, []
     for name, model in runs.items():
         first = model.encoder[0]
@@ -268,7 +299,17 @@ def bench_training(
     return pd.DataFrame(rows)
 
 # %% ../nbs/52_benchmarks.ipynb #c33de482
-@call_parse
+def parse_names(
+    text:str, # names with commas between them
+    known, # the names that there are
+    what:str, # what they stand for, for the message
+)->list: # each once
+    "Return the names in a text; `ValueError` for an unknown one, or if there are none."
+    names = list(dict.fromkeys(name.strip() for name in text.split(',') if name.strip()))
+    if not names: raise ValueError(f'{what} must be names with commas between them, got {text!r}')
+    return [lookup(list(known), name, what) for name in names]
+
+@command
 def kae_bench(
     what:str, # layers: each layer beside an MLP with as many parameters; training: whole trainings of each model
     layers:str=None, # names, with commas between them (default: all)
@@ -281,28 +322,32 @@ def kae_bench(
     seeds:int=10, # training: how many models are trained at once, 0 for none
     compiled:str=None, # training: models that are also trained with compile=True, or none (default: all)
     device:str='cpu', # cpu, cuda, cuda:1, mps
-    out:str='kae_bench.json', # file for the results
+    out:str='kae_bench.json', # file for the results, or a folder
 ):
-    "Measure time and memory, print a table, and write it to a JSON file."
+    "Measure time and memory, write the results to a JSON file, and print a table."
     with one_line_errors('kae_bench'):
         lookup(('layers', 'training'), what, 'benchmark')
         device, out = check_device(device), Path(out)
+        if out.is_dir(): out = out/'kae_bench.json'
         check_folder(out.parent)
         known = BENCH_LAYERS if what == 'layers' else BENCH_MODELS
-        def names(text): return [name for name in text.split(',') if name != 'none' and lookup(known, name, 'layer')]
-        layers = names(layers) if layers else list(known)
+        layers = list(known) if layers is None else parse_names(layers, known, 'layers')
         if what == 'layers':
             sizes = [parse_size(size) for size in sizes.split(',')]
             memory_size = None if memory_size == 'none' else parse_size(memory_size)
-            settings = dict(seconds=seconds)
+            settings = dict(seconds=check_rate('seconds', seconds, zero=True))
+            check_sizes(layers, sizes, device)
         else:
-            settings = dict(epochs=check_size('epochs', epochs), seeds=check_size('seeds', seeds, least=0), compiled=names(compiled) if compiled else layers)
+            compiled = layers if compiled is None else [] if compiled == 'none' else parse_names(compiled, layers, 'compiled')
+            settings = dict(epochs=check_size('epochs', epochs), seeds=check_size('seeds', seeds, least=0), compiled=compiled)
+            if compiled: check_compiler(device)
             data = load_dataset(dataset or ('mnist' if is_available('mnist', data_root) else 'digits'), data_root)
-            print(data)
-        print(', '.join(f'{name}: {value}' for name, value in hardware(device).items()))
+            say(data)
+        say(', '.join(f'{name}: {value}' for name, value in hardware(device).items()))
         table = bench_layers(layers, sizes, memory_size, device=device, **settings) if what == 'layers' else bench_training(data, layers, device=device, **settings)
-        print(table.round(2).to_string(index=False, na_rep=''))
-        if what == 'layers': print(summary(table).round(2).to_string(na_rep=''))
         result = dict(what=what, hardware=hardware(device), **settings, rows=json.loads(table.to_json(orient='records')))
+        remove_leftovers(out.parent)
         write_safely(out, lambda path: path.write_text(json.dumps(result, indent=1), encoding='utf-8'))
-        print(f'results: {out}')
+        say(table.round(2).to_string(index=False, na_rep=''))
+        if what == 'layers': say(summary(table).round(2).to_string(na_rep=''))
+        say(f'results: {out}')

@@ -7,6 +7,8 @@ __all__ = ['NOISES', 'TARGETS', 'gaussian_noise', 'salt_pepper_noise', 'add_nois
            'MedianFilter', 'NoisyInput', 'show_denoising']
 
 # %% ../nbs/33_denoising.ipynb #2ee6ff31
+import math
+
 import numpy as np
 import torch
 from scipy.ndimage import median_filter
@@ -15,75 +17,105 @@ from torch import nn
 from .autoencoder import check_protocol, mean_error, reconstruct
 from .layer import check_size
 from .layers import lookup
-from .reconstruction import as_images, image_scores, psnr, show_rows, squared_errors
+from .reconstruction import as_images, check_models, check_shape, cuts, image_scores, psnr, show_rows, squared_errors, value_range
+from .training import check_seed
 
 # %% ../nbs/33_denoising.ipynb #63ba3360
-def gaussian_noise(
-    x, # (n, d) images in [0, 1]
-    generator, # a torch.Generator of the images' device
-    sigma:float=0.1, # standard deviation of what is added to a pixel
-    clip:bool=False, # cut the result to [0, 1]
-)->torch.Tensor: # (n, d) noisy images
-    "Return images with normally distributed noise added; `ValueError` for a negative `sigma`."
-    if not 0 <= sigma < float('inf'): raise ValueError(f'sigma must be at least 0 and finite, got {sigma}')
-    noisy = x + sigma*torch.randn(x.shape, generator=generator, device=x.device)
-    return noisy.clamp_(0, 1) if clip else noisy
+def _check_number(name, value, least, most):
+    "The value as a float; `TypeError` if it is no number, `ValueError` if it is not from `least` to `most`, or not finite."
+    try: number = float(value)
+    except (TypeError, ValueError): raise TypeError(f'{name} must be a number, got {value!r}') from None
+    if not (least <= number <= most and math.isfinite(number)):
+        raise ValueError(f'{name} must be at least {least} and {"finite" if most == math.inf else f"at most {most}"}, got {value}')
+    return number
 
-def salt_pepper_noise(
-    x, # (n, d) images in [0, 1]
+def gaussian_noise(
+    x, # (n, d) images
     generator, # a torch.Generator of the images' device
-    zeros:float=0.05, # probability that a pixel becomes 0
-    ones:float=0.05, # probability that a pixel becomes 1
+    sigma:float=0.1, # standard deviation of what is added to a pixel, in units of the pixels
+    clip:bool=False, # cut the result to the range of the pixels
+    data_range=None, # (smallest, largest) value of a pixel, such as dataset.data_range, else seen from x
+)->torch.Tensor: # (n, d) noisy images
+    "Return images with normally distributed noise added; `ValueError` for a negative `sigma`, or one that is not finite."
+    sigma, (low, high) = _check_number('sigma', sigma, 0, math.inf), value_range(x, data_range)
+    noisy = x + sigma*torch.randn(x.shape, generator=generator, device=x.device)
+    return noisy.clamp_(low, high) if clip else noisy
+
+# %% ../nbs/33_denoising.ipynb #afa36e64
+def salt_pepper_noise(
+    x, # (n, d) images
+    generator, # a torch.Generator of the images' device
+    zeros:float=0.05, # probability that a pixel becomes 0, or the smallest value of its range
+    ones:float=0.05, # probability that a pixel becomes 1, or the largest value of its range
+    data_range=None, # (smallest, largest) value of a pixel, such as dataset.data_range, else seen from x
 )->torch.Tensor: # (n, d) noisy images
     "Return images in which some pixels have become 0 and some 1; `ValueError` if these are no probabilities, or sum to more than 1."
-    if not (zeros >= 0 and ones >= 0 and zeros + ones <= 1): raise ValueError(f'zeros and ones must be probabilities with a sum of at most 1, got {zeros} and {ones}')
+    zeros, ones = _check_number('zeros', zeros, 0, 1), _check_number('ones', ones, 0, 1)
+    if zeros + ones > 1: raise ValueError(f'zeros and ones must be probabilities with a sum of at most 1, got {zeros} and {ones}')
+    low, high = value_range(x, data_range)
     u = torch.rand(x.shape, generator=generator, device=x.device)
-    return x.masked_fill(u < zeros, 0).masked_fill((u >= zeros) & (u < zeros + ones), 1)
+    return x.masked_fill(u < zeros, low).masked_fill((u >= zeros) & (u < zeros + ones), high)
 
+# %% ../nbs/33_denoising.ipynb #161e6382
 NOISES = {'gaussian': gaussian_noise, 'salt_pepper': salt_pepper_noise}
 
+def _noise(noise):
+    "The function of that name, or the given one; `ValueError` for an unknown name, `TypeError` for what is no function."
+    if isinstance(noise, str): return lookup(NOISES, noise, 'noise')
+    if not callable(noise): raise TypeError(f'noise must be one of {", ".join(NOISES)}, or a function of images and a generator, got {noise!r}')
+    return noise
+
 def add_noise(
-    x, # (n, d) images in [0, 1]
+    x, # (n, d) images
     noise='gaussian', # a name in NOISES, or a function of images and a generator
     seed:int=0, # of the noise
-    **options, # what the noise takes: sigma, clip; zeros, ones
+    **options, # what the noise takes: sigma, clip; zeros, ones; data_range
 )->torch.Tensor: # (n, d) noisy images, on the images' device
-    "Return noisy images, the same for the same seed on every device; `ValueError` for an unknown noise or a bad option."
-    x = as_images(x)
-    if isinstance(noise, str): noise = lookup(NOISES, noise, 'noise')
-    return noise(x.cpu(), torch.Generator().manual_seed(seed), **options).to(x.device)
+    "Return noisy images, the same for the same seed on every device; `ValueError` for an unknown noise or a bad value, `TypeError` for an unknown option."
+    x, noise = as_images(x), _noise(noise)
+    return noise(x.cpu(), torch.Generator().manual_seed(check_seed(seed)), **options).to(x.device)
 
 # %% ../nbs/33_denoising.ipynb #c957433c
 TARGETS = 'clean', 'noisy'
 
 def denoising_mse(
     model, # an AutoEncoder, any module with encode and decode, or a fitted scikit-learn transformer
-    x, # (n, d) clean images in [0, 1]
+    x, # (n, d) clean images
     noise='gaussian', # 'gaussian', 'salt_pepper', or a function of images and a generator
     target:str='clean', # what the result is compared with, the 'clean' images or the 'noisy' ones
     seed:int=0, # of the noise
     protocol:str=None, # None, or 'paper' for the distance to the noisy images, averaged over batches of 256
-    **options, # what the noise takes: sigma, clip; zeros, ones
+    clip:bool=False, # cut what the model returns to [0, 1]: for images that are known to lie there
+    **options, # what the noise takes: sigma; zeros, ones; data_range
 )->float: # mean squared error for a pixel
     "Return the mean squared error of denoised images; `ValueError` for an unknown noise or target, and for what `image_scores` refuses."
     lookup(TARGETS, target, 'target')
     if check_protocol(protocol) == 'paper': target = 'noisy'
+    x = as_images(x, model)
     noisy = add_noise(x, noise, seed, **options)
-    return mean_error(image_scores(model, noisy, squared_errors, x if target == 'clean' else noisy), protocol)
+    target = x if target == 'clean' else noisy
+    return mean_error(image_scores(model, noisy, squared_errors, target, clip=cuts(x, clip, protocol)), protocol)
 
+# %% ../nbs/33_denoising.ipynb #4d7fbe3b
 def evaluate_denoising(
     model, # an AutoEncoder, any module with encode and decode, or a fitted scikit-learn transformer
-    x, # (n, d) clean images in [0, 1]
+    x, # (n, d) clean images
     noises=('gaussian', 'salt_pepper'), # names in NOISES
     seed:int=0, # of the noise
     protocol:str=None, # None, or 'paper' for the distance to the noisy images, averaged over batches of 256
+    clip:bool=False, # cut what the model returns to [0, 1]: for images that are known to lie there
+    data_range=None, # (smallest, largest) value of a pixel, such as dataset.data_range, else seen from x
 )->dict: # denoising_mse_gaussian, denoising_psnr_gaussian in decibels, and so on for each noise
     "Return the mean squared error and the PSNR of denoised images for several kinds of noise, as a row for a table."
-    row = {}
+    if isinstance(noises, str) or not hasattr(noises, '__iter__'): raise TypeError(f'noises must be a sequence of names, got {noises!r}')
+    noises = [noise for noise in noises if lookup(NOISES, noise, 'noise')]
+    x, row = as_images(x, model), {}
+    low, high = value_range(x, data_range)
+    score = lambda a, b: torch.stack([squared_errors(a, b), psnr(a, b, high - low)], 1)
     for noise in noises:
-        noisy = add_noise(x, noise, seed)
-        score = lambda a, b: torch.stack([squared_errors(a, b), psnr(a, b)], 1)
-        errors, decibels = image_scores(model, noisy, score, noisy if check_protocol(protocol) == 'paper' else x).T.contiguous()
+        noisy = add_noise(x, noise, seed, data_range=(low, high))
+        target = noisy if check_protocol(protocol) == 'paper' else x
+        errors, decibels = image_scores(model, noisy, score, target, clip=cuts(x, clip, protocol)).T.contiguous()
         row.update({f'denoising_mse_{noise}': mean_error(errors, protocol), f'denoising_psnr_{noise}': decibels.mean().item()})
     return row
 
@@ -94,7 +126,7 @@ class MedianFilter:
         image_shape, # (height, width) or (3, height, width)
         size:int=3, # side of the square around a pixel
     ):
-        self.image_shape, self.size = tuple(image_shape), check_size('size', size)
+        self.image_shape, self.size = check_shape(image_shape), check_size('size', size)
         self.n_features_in_ = int(np.prod(self.image_shape))
 
     def transform(self, x):
@@ -109,11 +141,11 @@ class NoisyInput(nn.Module):
         model, # an AutoEncoder, or any module with encode and decode; trained in place
         noise='gaussian', # a name in NOISES, or a function of images and a generator
         seed:int=0, # of the noise
-        **options, # what the noise takes: sigma, clip; zeros, ones
+        **options, # what the noise takes: sigma, clip; zeros, ones; data_range, else seen from each batch
     ):
         super().__init__()
-        self.model, self.seed, self.options, self._generator = model, seed, options, None
-        self.noise = lookup(NOISES, noise, 'noise') if isinstance(noise, str) else noise
+        self.model, self.options, self._generator = model, options, None
+        self.noise, self.seed = _noise(noise), check_seed(seed)
         if hasattr(model, 'in_features'): self.in_features = model.in_features
 
     def encode(self, x):
@@ -138,9 +170,10 @@ def show_denoising(
     seed:int=0, # of the noise
     ax=None, # matplotlib axes to draw in, else new ones
     cmap:str='gray_r', # how gray is drawn, see Dataset
-    **options, # what the noise takes: sigma, clip; zeros, ones
+    **options, # what the noise takes: sigma, clip; zeros, ones; data_range
 ):
     "Draw `n` clean images, the noisy ones, and what each model makes of these; return the axes."
-    x = as_images(x[:n])
+    x = as_images(x[:check_size('n', n)])
     noisy = add_noise(x, noise, seed, **options)
-    return show_rows({'clean': x, 'noisy': noisy, **{name: reconstruct(model, noisy) for name, model in models.items()}}, image_shape, ax, cmap=cmap)
+    denoised = [(name, reconstruct(model, noisy)) for name, model in check_models(models).items()]
+    return show_rows([('clean', x), ('noisy', noisy), *denoised], image_shape, ax, options.get('data_range'), cmap=cmap)

@@ -75,8 +75,13 @@ def write_tensors(
     key:str='state', # its name in the header
 ):
     "Write tensors and state to one file, all of it or nothing; `OSError` if it cannot be written."
-    tensors, text = {name: tensor.detach().cpu().contiguous() for name, tensor in tensors.items()}, json.dumps(state)
-    write_safely(path, lambda p: save_file(tensors, p, metadata={key: text, 'sha256': _digest(tensors, text)}))
+    text, written, seen = json.dumps(state), {}, set()
+    for name, tensor in tensors.items():
+        tensor = tensor.detach().cpu().contiguous()
+        memory = tensor.untyped_storage().data_ptr()
+        written[name] = tensor.clone() if memory in seen else tensor       # safetensors takes no memory twice
+        seen.add(memory)
+    write_safely(path, lambda p: save_file(written, p, metadata={key: text, 'sha256': _digest(written, text)}))
 
 # %% ../nbs/24_files.ipynb #604af7fa
 def read_tensors(

@@ -9,7 +9,7 @@ __all__ = ['harmonics', 'FourierLayer']
 import torch
 from torch import nn
 
-from .layer import BasisLayer, Expansion, check_size, tracing
+from .layer import BasisLayer, Expansion, check_flag, check_size, tracing
 
 # %% ../nbs/13_fourier.ipynb #16ec8004
 def harmonics(
@@ -27,16 +27,19 @@ def harmonics(
 # %% ../nbs/13_fourier.ipynb #d18d9360
 class FourierLayer(BasisLayer):
     "The FourierKAN layer: maps x (…, in_features) to y (…, out_features), a Fourier series on every edge."
+    shared_basis = True
+
     def __init__(self,
         in_features:int, # number of inputs
         out_features:int, # number of outputs
-        grid_size:int=5, # G, the number of harmonics, at least 1
+        grid_size:int=5, # G, the number of harmonics, 1 to 1000
         bias:bool=True, # add a learned constant to each output
         smooth_initialization:bool=False, # start with coefficients that fall as 1/k²
-        device=None, # where the parameters live, as for nn.Linear
-        dtype=None, # type of the parameters, as for nn.Linear
+        device:torch.device=None, # where the parameters live, as for nn.Linear
+        dtype:torch.dtype=None, # type of the parameters, as for nn.Linear
     ):
-        self.grid_size, self.smooth_initialization = check_size('grid_size', grid_size), smooth_initialization
+        self.grid_size = check_size('grid_size', grid_size, most=1000)
+        self.smooth_initialization = check_flag('smooth_initialization', smooth_initialization)
         super().__init__(in_features, out_features, 2*self.grid_size, bias, device, dtype)
 
     def reset_parameters(self):

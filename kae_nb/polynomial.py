@@ -22,17 +22,20 @@ RECURRENCES = {         # b₀ = 1, b₁ = a₀·t, bₖ₊₁ = aₖ·t·bₖ -
 # %% ../nbs/11_polynomial.ipynb #f5714205
 class PolynomialLayer(BasisLayer):
     "The KAE layer: maps x (…, in_features) to y (…, out_features), a polynomial of degree `order` on every edge."
+    shared_basis = True
+
     def __init__(self,
         in_features:int, # number of inputs
         out_features:int, # number of outputs
-        order:int=3, # p, the degree of the polynomials, at least 1
+        order:int=3, # p, the degree of the polynomials, 1 to 1000
         bias:bool=True, # add a learned constant to each output, beside the constants on the edges
         basis:str='monomial', # which polynomials: a name in RECURRENCES
-        device=None, # where the parameters live, as for nn.Linear
-        dtype=None, # type of the parameters, as for nn.Linear
+        device:torch.device=None, # where the parameters live, as for nn.Linear
+        dtype:torch.dtype=None, # type of the parameters, as for nn.Linear
     ):
-        self.order = check_size('order', order)
-        if basis not in RECURRENCES: raise ValueError(f'basis must be one of {", ".join(map(repr, RECURRENCES))}, got {basis!r}')
+        self.order = check_size('order', order, most=1000)
+        if not isinstance(basis, str) or basis not in RECURRENCES:
+            raise ValueError(f'basis must be one of {", ".join(map(repr, RECURRENCES))}, got {basis!r}')
         self.polynomials = basis
         super().__init__(in_features, out_features, self.order + 1, bias, device, dtype)
 

@@ -62,21 +62,27 @@ class BSplineLayer(BasisLayer):
     def __init__(self,
         in_features:int, # number of inputs
         out_features:int, # number of outputs
-        grid_size:int=5, # G, the number of cells, at least 1
-        spline_order:int=3, # k, the degree of the pieces, at least 1
-        grid_range=(-1, 1), # where the cells begin and end, until update_grid moves them
+        grid_size:int=5, # G, the number of cells, 1 to 1000
+        spline_order:int=3, # k, the degree of the pieces, 1 to 20
+        grid_range:tuple=(-1, 1), # where the cells begin and end, until update_grid moves them
         bias:bool=False, # add a learned constant to each output
-        device=None, # where the parameters live, as for nn.Linear
-        dtype=None, # type of the parameters, as for nn.Linear
+        device:torch.device=None, # where the parameters live, as for nn.Linear
+        dtype:torch.dtype=None, # type of the parameters, as for nn.Linear
     ):
-        self.grid_size, self.spline_order = check_size('grid_size', grid_size), check_size('spline_order', spline_order)
+        self.grid_size = check_size('grid_size', grid_size, most=1000)
+        self.spline_order = check_size('spline_order', spline_order, most=20)
         self.grid_range = check_range('grid_range', grid_range)
         self.step = (self.grid_range[1] - self.grid_range[0])/self.grid_size
         self.uniform = True                                                 # until `update_grid`
         super().__init__(in_features, out_features, 1 + self.grid_size + self.spline_order, bias, device, dtype)
         self.spline_scaler = nn.Parameter(torch.empty_like(self.coefficients[:, 0]))
         self.register_buffer('grid', self.uniform_grid())
+        if not self.grid.is_meta and not (self.grid[0].isfinite().all() and (self.grid[0].diff() > 0).all()):
+            raise ValueError(f'grid_range={grid_range} has no {grid_size} cells that {self.grid.dtype} can tell apart')
         self.reset_parameters()
+
+    @property
+    def shared_basis(self): return self.uniform                             # moved knots are each layer's own
 
     def uniform_grid(self):
         "The knots that the layer starts with: (in_features, grid_size + 2·spline_order + 1)."
@@ -145,8 +151,9 @@ def update_grid(self:BSplineLayer,
     grid_eps:float=0.02, # the share of even spacing, above 0; the rest follows the quantiles of the samples
 ):
     "Move the knots to where the samples are and refit the coefficients, so that the layer stays the function it was."
+    x = torch.as_tensor(x).detach().to(self.grid)
     self.check_input(x)
-    x = x.detach().reshape(-1, self.in_features).to(self.grid)
+    x = x.reshape(-1, self.in_features)
     if not len(x) or not x.isfinite().all(): raise ValueError(f'x must hold finite samples, at least one, got {len(x)} with {int((~x.isfinite()).sum())} values that are not finite')
     if not 0 < grid_eps <= 1: raise ValueError(f'grid_eps must be above 0 and at most 1, got {grid_eps}')
     if not margin > 0: raise ValueError(f'margin must be above 0, got {margin}')
@@ -159,6 +166,7 @@ def update_grid(self:BSplineLayer,
     inner = grid_eps*even + (1 - grid_eps)*quantiles                        # (G + 1, in)
     beside = torch.arange(1, self.spline_order + 1, device=x.device)[:, None]*step
     knots = torch.cat([inner[:1] - beside.flip(0), inner, inner[-1:] + beside]).mT.contiguous()
+    if not knots.isfinite().all(): raise ValueError(f'x reaches from {x.min():g} to {x.max():g}, too far for knots in {knots.dtype}')
 
     old = cox_de_boor(x.double(), self.grid.double(), self.spline_order)    # (samples, j, in)
     new = cox_de_boor(x.double(), knots.double(), self.spline_order)
@@ -177,6 +185,6 @@ def regularization_loss(self:BSplineLayer,
 ):
     "Return the L1 and entropy penalty on the spline coefficients, to be added to a loss."
     strength = self.coefficients[:, 1:].abs().mean(1)
-    tiny = torch.finfo(strength.dtype).tiny
-    share = strength / strength.sum().clamp(min=tiny)
-    return activation*strength.sum() - entropy*(share * share.clamp(min=tiny).log()).sum()
+    share = strength / strength.sum().clamp(min=torch.finfo(strength.dtype).tiny)
+    share = torch.where(share > 0, share, 1)                                # 1·log 1 is 0, and so is the slope of `where`
+    return activation*strength.sum() - entropy*(share * share.log()).sum()

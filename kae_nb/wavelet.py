@@ -15,7 +15,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from .layer import check_size
+from .layer import check_device, check_dtype, check_input, check_memory, check_size
 
 # %% ../nbs/14_wavelet.ipynb #32e53ff7
 N_WORK = 6          # temporaries of a wavelet, at most
@@ -210,18 +210,19 @@ class WaveletLayer(nn.Module):
         in_features:int, # number of inputs
         out_features:int, # number of outputs
         wavelet:str='mexican_hat', # a name in WAVELETS: 'mexican_hat', 'morlet', 'dog', 'meyer' or 'shannon'
-        device=None, # where the parameters live, as for nn.Linear
-        dtype=None, # type of the parameters, as for nn.Linear
+        device:torch.device=None, # where the parameters live, as for nn.Linear
+        dtype:torch.dtype=None, # type of the parameters, as for nn.Linear
     ):
         super().__init__()
         self.in_features = check_size('in_features', in_features)
         self.out_features = check_size('out_features', out_features)
-        if wavelet not in WAVELETS:
+        if not isinstance(wavelet, str) or wavelet not in WAVELETS:
             near = get_close_matches(str(wavelet).lower(), WAVELETS, n=1, cutoff=0.5)
             hint = f'did you mean {near[0]!r}? ' if near else ''
             raise ValueError(f'unknown wavelet {wavelet!r}: {hint}known are {", ".join(map(repr, WAVELETS))}')
         self.wavelet = wavelet
-        options = dict(device=device, dtype=dtype)
+        options = dict(device=check_device(device), dtype=check_dtype(dtype))
+        check_memory(3*in_features*out_features, f'in_features={in_features}, out_features={out_features}', **options)
         for name in ('weight', 'translation', 'scale'):
             self.register_parameter(name, nn.Parameter(torch.empty(out_features, in_features, **options)))
         self.norm = nn.BatchNorm1d(out_features, **options)
@@ -242,14 +243,12 @@ class WaveletLayer(nn.Module):
 
     def check_input(self, x):
         "`ValueError` if the last dimension of x is not `in_features`, `TypeError` if x has not the parameters' type (autocast may change it)."
-        if x.ndim == 0 or x.shape[-1] != self.in_features:
-            raise ValueError(f'expected x of shape (…, {self.in_features}), got {tuple(x.shape)}')
-        if x.dtype != self.weight.dtype and not torch.is_autocast_enabled(x.device.type):
-            raise TypeError(f"expected x of the parameters' type {self.weight.dtype}, got {x.dtype}")
+        check_input(x, self.in_features, self.weight.dtype)
 
     def forward(self, x):
         self.check_input(x)
-        rows = x.reshape(-1, self.in_features).to(self.weight.dtype)
+        far = torch.finfo(self.weight.dtype).max**0.4                       # its square is a number still, and every wavelet is over
+        rows = x.reshape(-1, self.in_features).to(self.weight.dtype).clamp(-far, far)
         y = WaveletSum.apply(rows, self.amplitude()*self.weight, self.translation, self.scale, self.wavelet)
         if self.training and len(y) < 2:
             norm = self.norm
