@@ -467,7 +467,9 @@ def _start(running, name, address, workers):
     if name == 'dask':
         from dask.distributed import Client
         local = dict(n_workers=workers, threads_per_worker=1, dashboard_address=None)
-        return dict(backend='dask', client=running.enter_context(Client(address, timeout=PATIENCE) if address else Client(**local)))
+        client = running.enter_context(Client(address, timeout=PATIENCE) if address else Client(**local))
+        if not address: client.run(exec, 'import signal; signal.signal(signal.SIGINT, signal.SIG_IGN)')     # Ctrl-C is for this process
+        return dict(backend='dask', client=client)
     import ray
     from ray.util.joblib import register_ray
     running.callback(ray.shutdown)
@@ -477,10 +479,10 @@ def _start(running, name, address, workers):
 
 @contextmanager
 def _engine(name, address, workers):
-    "An engine, running; `OSError` if it cannot be started."
+    "An engine, running; `ConnectionError` if it cannot be started."
     with ExitStack() as running:
         try: settings = _start(running, name, address, workers)
-        except Exception as error: raise OSError(f'the engine {name!r} cannot be started ({type(error).__name__}: {error})') from error
+        except Exception as error: raise ConnectionError(f'the engine {name!r} cannot be started ({type(error).__name__}: {error})') from error
         with joblib.parallel_config(**settings): yield
 
 def _work(url, jobs, *options):
@@ -571,15 +573,16 @@ def _share_out(groups, store, options, engine, address, workers):
     url = os.path.abspath(store.path) if store.local else store.url
     for attempt in range(3):
         if not groups(): return []
-        with _engine(engine, address, workers):
-            try:
+        try:
+            with _engine(engine, address, workers):
                 while left := groups():
                     errors = joblib.Parallel(batch_size=1)(joblib.delayed(_work)(url, group, *options) for group in left)
                     failed = [error for error in errors if error is not None and not isinstance(error, BlockingIOError)]
                     if failed: return failed
-                    if not any(errors): break               # none held by another process
+                    if not any(errors): break               # none is held by another process
                     time.sleep(1)
-            except Exception as error:
-                warnings.warn(f'the engine {engine!r} failed ({type(error).__name__}: {error}); starting it again for what is missing')
+        except Exception as error:
+            if address and isinstance(error, ConnectionError): raise
+            warnings.warn(f'the engine {engine!r} failed ({type(error).__name__}: {error}); starting it again for what is missing')
     if left := groups(): raise ChildProcessError(f'the workers of {engine!r} failed three times; {sum(map(len, left))} jobs are still missing: run again, or with fewer workers if memory is short')
     return []
