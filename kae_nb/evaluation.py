@@ -19,11 +19,11 @@ from tqdm.auto import tqdm
 
 from .autoencoder import AutoEncoder, check_protocol
 from .classification import MOST_SEED, confusion, nearest_neighbor_accuracy, plot_confusion, probe_accuracy
-from .commands import check_folder, command, one_line_errors, parse_options, say
+from .commands import check_device, check_folder, command, one_line_errors, parse_options, say
 from .data import load_dataset
 from .denoising import NOISES, evaluate_denoising, show_denoising
 from .files import remove_leftovers, write_json, write_safely
-from .layer import check_device, check_size
+from .layer import check_size
 from .reconstruction import (as_images, check_models, codes_of, evaluate_reconstruction, show_extremes, show_pixel_errors,
                                    show_reconstructions)
 from .retrieval import check_ks, evaluate_retrieval, plot_recall, recall_curve, show_neighbors
