@@ -80,7 +80,7 @@ def test_commands_take_arrays(tmp_path):
     (['--dataset', 'arrays:photos/red/000.png'], 'is no .npz file of plain arrays'),
     (['--dataset', 'folder'], "unknown data set 'folder': did you mean 'folder:PATH'?"),
     (['--dataset', 'folder:photos', '--data_options', 'size=0'], 'size must be at least 1, got 0'),
-    (['--dataset', 'folder:photos', '--data_options', 'sise=8'], "unexpected keyword argument 'sise'"),
+    (['--dataset', 'folder:photos', '--data_options', 'sise=8'], "unknown option 'sise': did you mean 'size'?"),
 ])
 def test_bad_input(tmp_path, arguments, message):
     write_pictures(tmp_path/'photos')
