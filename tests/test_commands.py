@@ -14,7 +14,7 @@ from kae_nb.data import load_dataset
 def run(*arguments, folder, **environment):
     "Run `kae_demo` in `folder`; return the finished process."
     command = Path(sys.executable).with_name('kae_demo')
-    return subprocess.run([command, *arguments], cwd=folder, capture_output=True, text=True, timeout=120, env={**os.environ, **environment})
+    return subprocess.run([command, *arguments], cwd=folder, capture_output=True, text=True, timeout=300, env={**os.environ, **environment})
 
 def files(folder): return {p.relative_to(folder): p.read_bytes() for p in Path(folder).rglob('*') if p.is_file()}
 
@@ -25,7 +25,7 @@ def test_main_job(tmp_path):
     assert lines[0] == 'digits: 1,437 training and 360 test images, 8×8 gray, 10 classes'
     assert lines[1].split() == ['parameters', 'seconds', 'test_mse', 'nn_accuracy']
     assert [line.split('  ')[0].strip(' *') for line in lines[2:7]] == ['PCA', 'AE', 'KAE (p=1)', 'KAE (p=2)', 'KAE (p=3)']
-    assert all(0 < float(line.split()[-2]) < 0.05 and 0.7 < float(line.split()[-1]) <= 1 for line in lines[2:7])
+    assert all(0 < float(line.split()[-2]) < 0.07 and 0.7 < float(line.split()[-1]) <= 1 for line in lines[2:7])
     assert 'images/s' in done.stderr and 'test_mse=' in done.stderr                     # the progress bar
     assert (tmp_path/'kae_demo.png').read_bytes().startswith(b'\x89PNG')
 
