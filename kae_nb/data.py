@@ -92,7 +92,7 @@ def paper_value(
     "Return the value of white: the largest in color and where it is light, the smallest where the largest is ink."
     return float(data_range[1] if len(image_shape) == 3 or cmap == 'gray' else data_range[0])
 
-# %% ../nbs/20_data.ipynb #2655f532
+# %% ../nbs/20_data.ipynb #f8e7b8ed
 def tile(
     images, # (rows, columns, d) images, a tensor
     image_shape, # (height, width) or (3, height, width)
@@ -108,7 +108,7 @@ def tile(
     picture = (picture - low)/((high - low) or 1.)
     return picture.clamp(0, 1) if color else picture.squeeze(-1)
 
-# %% ../nbs/20_data.ipynb #290f1e15
+# %% ../nbs/20_data.ipynb #6edb8808
 @patch
 def show(self:Dataset,
     n:int=10, # how many of the first training images
@@ -177,7 +177,7 @@ def _as_rows(what, x, image_shape):
         if not isinstance(x, Tensor):
             x = np.asarray(x)
             x = np.require(x, x.dtype.newbyteorder('='), 'CW')  # a copy, if its memory is read-only, reversed or foreign
-        x = torch.as_tensor(x).detach()
+        x = torch.as_tensor(x).detach().to_dense()
     except (TypeError, ValueError, RuntimeError) as error: raise ValueError(f'{what} cannot be read as numbers: {error}') from error
     if x.ndim not in (2, 3, 4) or not x.numel():
         raise ValueError(f'{what} must be images of shape (n, d), (n, height, width), (n, height, width, 3) or (n, 3, height, width), '
@@ -205,7 +205,7 @@ def _as_rows(what, x, image_shape):
                       'scale them if they are pixels')
     return rows.contiguous(), shape
 
-# %% ../nbs/20_data.ipynb #52c7e09a
+# %% ../nbs/20_data.ipynb #bc35b38f
 def _as_labels(what, y, n):
     "Labels as an array of whole numbers or texts; `ValueError` for other types and lengths."
     if y is None: return np.full(n, 'unlabeled')
@@ -224,7 +224,7 @@ def _as_classes(classes):
         raise ValueError(f'classes must be a list of names, all different, got {classes!r}')
     return names
 
-# %% ../nbs/20_data.ipynb #6d93c7c2
+# %% ../nbs/20_data.ipynb #d57a2cd9
 @patch(cls_method=True)
 def from_arrays(cls:Dataset,
     x_train, # training images: (n, d), (n, height, width), (n, height, width, 3) or (n, 3, height, width)
@@ -268,15 +268,16 @@ def _from_bytes(tensors, state, name, cmap):
     x_train, x_test = (tensors[f'x_{part}'].float().div_(255) for part in ('train', 'test'))
     return Dataset(x_train, tensors['y_train'], x_test, tensors['y_test'], tuple(state['image_shape']), tuple(state['classes']), name, cmap)
 
-def _check_options(grayscale, size, preprocessing, seed, **switches):
+def _check_options(grayscale, size, preprocessing, subset, seed, **switches):
     "Return the size as (height, width) or None; an error for options that mean nothing."
     lookup(list(PREPROCESSING), preprocessing, 'preprocessing')
     check_size('seed', seed, 0)
+    if subset is not None: check_size('subset', subset)
     if grayscale is not None: check_flag('grayscale', grayscale)
     for name, value in switches.items(): check_flag(name, value)
     return None if size is None else check_image_size(size)
 
-# %% ../nbs/20_data.ipynb #6e43be3f
+# %% ../nbs/20_data.ipynb #bf64b88d
 def load_dataset(
     name:str, # 'digits', 'mnist', 'fashion_mnist', 'cifar10', 'cifar100', 'folder:PATH' or 'arrays:FILE.npz'
     root:str=None, # folder with the data, see data_root
@@ -292,7 +293,7 @@ def load_dataset(
 )->Dataset: # the images, decoded
     "Return a data set by name; `ValueError` or `TypeError` for an unknown name or option and for damaged files, `FileNotFoundError` if it cannot be had."
     switches = dict(download=download, strict=strict, cache=cache, progress=progress)
-    size = _check_options(grayscale, size, preprocessing, seed, **switches)
+    size = _check_options(grayscale, size, preprocessing, subset, seed, **switches)
     data_root(root)
     (kind, _, path), gray = str(name).partition(':'), grayscale is not False
     if path and kind == 'arrays':
@@ -321,7 +322,7 @@ class ImageFiles:
         check_readable(unreadable, len(rows), self.strict)
         return PREPROCESSING[self.preprocessing](to_rows(images).float().div_(255)), self.labels[rows[kept]]
 
-# %% ../nbs/20_data.ipynb #056ab090
+# %% ../nbs/20_data.ipynb #b45788d0
 class _Stream(DataLoader):
     "A loader that leaves out batches of which nothing can be read."
     def __iter__(self):
@@ -352,7 +353,7 @@ def stream(cls:Dataset,
     check_size('num_workers', num_workers, 0, most=1000)
     if str(name).startswith('folder:'):
         switches = {switch: options[switch] for switch in ('download', 'strict', 'cache', 'progress')}
-        size = _check_options(options['grayscale'], options['size'], options['preprocessing'], options['seed'], **switches)
+        size = _check_options(*(options[option] for option in ('grayscale', 'size', 'preprocessing', 'subset', 'seed')), **switches)
         parts, _ = list_parts(name.removeprefix('folder:'), options['subset'], options['seed'])
         rows = ImageFiles(*parts[part], size, options['grayscale'] is not False, options['preprocessing'], options['strict'])
     else: rows = TensorDataset(*load_dataset(**options).part(part))

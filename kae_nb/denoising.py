@@ -18,7 +18,6 @@ from .autoencoder import check_protocol, mean_error, reconstruct
 from .layer import check_size
 from .layers import lookup
 from .reconstruction import as_images, check_models, check_shape, cuts, image_scores, psnr, show_rows, squared_errors, value_range
-from .training import check_seed
 
 # %% ../nbs/33_denoising.ipynb #63ba3360
 def _check_number(name, value, least, most):
@@ -73,7 +72,7 @@ def add_noise(
 )->torch.Tensor: # (n, d) noisy images, on the images' device
     "Return noisy images, the same for the same seed on every device; `ValueError` for an unknown noise or a bad value, `TypeError` for an unknown option."
     x, noise = as_images(x), _noise(noise)
-    return noise(x.cpu(), torch.Generator().manual_seed(check_seed(seed)), **options).to(x.device)
+    return noise(x.cpu(), torch.Generator().manual_seed(check_size('seed', seed, 0)), **options).to(x.device)
 
 # %% ../nbs/33_denoising.ipynb #c957433c
 TARGETS = 'clean', 'noisy'
@@ -145,7 +144,7 @@ class NoisyInput(nn.Module):
     ):
         super().__init__()
         self.model, self.options, self._generator = model, options, None
-        self.noise, self.seed = _noise(noise), check_seed(seed)
+        self.noise, self.seed = _noise(noise), check_size('seed', seed, 0)
         if hasattr(model, 'in_features'): self.in_features = model.in_features
 
     def encode(self, x):

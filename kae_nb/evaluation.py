@@ -18,15 +18,15 @@ from torch import nn
 from tqdm.auto import tqdm
 
 from .autoencoder import AutoEncoder, check_protocol
-from .classification import check_probe_seed, confusion, nearest_neighbor_accuracy, plot_confusion, probe_accuracy
-from .commands import check_folder, command, one_line_errors, parse_options, say
+from .classification import MOST_SEED, confusion, nearest_neighbor_accuracy, plot_confusion, probe_accuracy
+from .commands import check_device, check_folder, command, one_line_errors, parse_options, say
 from .data import load_dataset
 from .denoising import NOISES, evaluate_denoising, show_denoising
 from .files import remove_leftovers, write_json, write_safely
+from .layer import check_size
 from .reconstruction import (as_images, check_models, codes_of, evaluate_reconstruction, show_extremes, show_pixel_errors,
                                    show_reconstructions)
 from .retrieval import check_ks, evaluate_retrieval, plot_recall, recall_curve, show_neighbors
-from .training import check_device
 
 # %% ../nbs/53_evaluation.ipynb #138fc532
 class _Codes(nn.Module):
@@ -88,7 +88,7 @@ def evaluate(
 )->dict: # numbers by name, NaN for what could not be measured
     "Return all measures of one model on a data set, as a row for a table; `ValueError` for a model of other images, or one of which nothing can be measured."
     check_protocol(protocol)
-    check_probe_seed(seed)
+    check_size('seed', seed, 0, MOST_SEED)
     ks, reasons, row = check_ks(ks), {}, {}
     as_images(dataset.x_test[:2], model)                        # does it take these images?
     try: most = max(1, _neighbors_at_most(dataset, protocol))
@@ -238,7 +238,7 @@ def kae_evaluate(
     with one_line_errors('kae_evaluate'):
         device = check_device(device or ('cuda' if torch.cuda.is_available() else 'cpu'))
         check_protocol(protocol)
-        check_probe_seed(seed)
+        check_size('seed', seed, 0, MOST_SEED)
         out = check_report(out)
         network = AutoEncoder.load(model, device)
         data = load_dataset(dataset, data_root, **parse_options(data_options, load_dataset))

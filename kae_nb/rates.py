@@ -5,14 +5,14 @@
 # %% auto #0
 __all__ = ['LEARNING_RATES', 'REACH', 'reach', 'default_lr', 'layer_rates']
 
-# %% ../nbs/27_rates.ipynb #7bbcd8ef
+# %% ../nbs/27_rates.ipynb #31cdcf73
 import torch
 from torch import nn
 
 from .layer import BasisLayer, evaluation_mode
 from .layers import LAYERS
 
-# %% ../nbs/27_rates.ipynb #86fb665a
+# %% ../nbs/27_rates.ipynb #99c1fa16
 def reach(
     layer:nn.Module, # a layer with out_features, whose outputs have parameters of their own
     x:torch.Tensor, # (n, in_features) some of its inputs
@@ -26,11 +26,11 @@ def reach(
             total += sum(slope.abs().sum().item() for slope in slopes if slope is not None)
     return total/(len(x)*layer.out_features)
 
-# %% ../nbs/27_rates.ipynb #1ba28bf9
+# %% ../nbs/27_rates.ipynb #ab5ae4ba
 LEARNING_RATES = {'linear': 2e-2, 'kae': 3e-3, 'kan': 2e-2, 'fourierkan': 1e-3, 'wavkan': 2e-2}
 REACH = 2.5         # how far a step may move an output of a layer, in units of that output
 
-# %% ../nbs/27_rates.ipynb #cd63cd40
+# %% ../nbs/27_rates.ipynb #b18323b8
 def default_lr(
     model, # an AutoEncoder, or any module
     optimizer:str='adam', # a name in OPTIMIZERS
@@ -40,7 +40,7 @@ def default_lr(
     layer = getattr(model, 'layer', None)
     return next((rate for name, rate in LEARNING_RATES.items() if layer in (name, LAYERS[name])), min(LEARNING_RATES.values()))
 
-# %% ../nbs/27_rates.ipynb #fcc3af01
+# %% ../nbs/27_rates.ipynb #7a1ca598
 def layer_rates(
     model:nn.Module, # any module
     x:torch.Tensor, # (n, d) training images, on the device of the model

@@ -21,7 +21,6 @@ from .files import write_safely
 from .layer import check_size
 from .layers import lookup
 from .reconstruction import as_images, check_models, codes_of, plain, show_rows, value_range
-from .training import check_seed
 
 # %% ../nbs/31_retrieval.ipynb #a15b780e
 METRICS = {'l2': faiss.METRIC_L2, 'inner_product': faiss.METRIC_INNER_PRODUCT}
@@ -51,8 +50,7 @@ class Index:
         codes, metric = _check_rows(codes, 'codes'), lookup(METRICS, metric, 'metric')
         if lookup(('exact', 'hnsw'), kind, 'kind of index') == 'exact': self.faiss_index = faiss.IndexFlat(codes.shape[1], metric)
         else:
-            links, breadth = check_size('links', links, 2), check_size('breadth', breadth)
-            if links > 1024: raise ValueError(f'links must be at most 1024, got {links}')
+            links, breadth = check_size('links', links, 2, 1024), check_size('breadth', breadth)
             self.faiss_index = faiss.IndexHNSWFlat(codes.shape[1], links, metric)
             self.faiss_index.hnsw.efConstruction = self.faiss_index.hnsw.efSearch = min(breadth, 2**20)
         self.faiss_index.add(codes)
@@ -263,7 +261,7 @@ def _sample(x, n, seed, protocol, y):
         if y.shape != (len(x),): raise ValueError(f'{len(x)} images need as many labels, got shape {tuple(y.shape)}')
         chosen = torch.cat([(y == label).nonzero()[:100, 0] for label in y.unique()])
     else:
-        generator = torch.Generator().manual_seed(check_seed(seed))
+        generator = torch.Generator().manual_seed(check_size('seed', seed, 0))
         chosen = torch.randperm(len(x), generator=generator)[:check_size('n', n, 2)]
     return x[chosen.sort()[0].to(x.device)]
 

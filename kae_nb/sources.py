@@ -37,18 +37,19 @@ def as_path(
     path, # what the user gave; a '~' at its beginning stands for a home
 )->Path: # the same
     "Return a path; `TypeError` if it is none, `ValueError` for the home of an unknown user."
+    if '\0' in str(path): raise ValueError(f'{name} must be a path, got {path!r}')
     try: return Path(path).expanduser()
     except TypeError: raise TypeError(f'{name} must be a path, got {path!r}') from None
     except RuntimeError: raise ValueError(f'{name}: there is no home for {str(path)!r}') from None
 
-# %% ../nbs/26_sources.ipynb #ddf03f64
+# %% ../nbs/26_sources.ipynb #0c2c15b6
 def data_root(
     root=None, # a folder, or None for the default
 )->Path: # where data sets are looked for and downloaded to
     "Return `root`, else the folder that `KAE_NB_DATA` names, else `kae_nb` in the user's cache; errors as for `as_path`."
     return as_path('root', root or os.environ.get('KAE_NB_DATA') or xdg_cache_home()/'kae_nb')
 
-# %% ../nbs/26_sources.ipynb #10b82dcd
+# %% ../nbs/26_sources.ipynb #0215a465
 def find_files(
     name:str, # a name in DATASETS
     root=None, # folder with the data, see data_root
@@ -59,7 +60,7 @@ def find_files(
         files = [next((p for p in (folder/n, folder/f'{n}.gz') if p.is_file()), None) for n in names]
         if all(files): return files
 
-# %% ../nbs/26_sources.ipynb #39dc681a
+# %% ../nbs/26_sources.ipynb #37d2f505
 def is_available(
     name:str, # what load_dataset takes
     root=None, # folder with the data, see data_root
@@ -85,7 +86,7 @@ def stratified_sample(
         place[members] = (torch.arange(len(members), dtype=torch.float64) + 0.5)/len(members)
     return order[place[order].argsort(stable=True)[:size]].sort()[0]
 
-# %% ../nbs/26_sources.ipynb #58e9fe44
+# %% ../nbs/26_sources.ipynb #b5f7b859
 def hold_out(
     y, # (n,) labels
     seed:int=0, # of what is held out
@@ -103,7 +104,7 @@ def _cache_files(root, name, options):
     folders = dict.fromkeys([data_root(root), xdg_cache_home()/'kae_nb'])
     return [folder/'decoded'/f'{name}-{key}.safetensors' for folder in folders]
 
-# %% ../nbs/26_sources.ipynb #09b6f0bf
+# %% ../nbs/26_sources.ipynb #45071275
 def to_rows(
     images, # (n, height, width) or (n, height, width, 3) uint8
 )->torch.Tensor: # (n, d) uint8
@@ -113,7 +114,7 @@ def to_rows(
 
 def _image_shape(images): return ([3] if images.ndim == 4 else []) + list(images.shape[1:3])
 
-# %% ../nbs/26_sources.ipynb #65d4ae05
+# %% ../nbs/26_sources.ipynb #2664bfda
 def _decode_named(name, files, grayscale, size):
     "Bytes and labels of a named set by name, and what else a `Dataset` needs."
     if name in ('cifar10', 'cifar100'):
@@ -178,7 +179,7 @@ def _download(name, root):
             if new: base.rmdir()
         raise _not_found(name, root, ' '.join(str(error).split()).rstrip('.')) from error
 
-# %% ../nbs/26_sources.ipynb #8dbd5b10
+# %% ../nbs/26_sources.ipynb #ebad13af
 def read_named(
     name:str, # 'mnist', 'fashion_mnist', 'cifar10' or 'cifar100'
     root=None, # folder with the data, see data_root
@@ -196,7 +197,7 @@ def read_named(
     kept = _cache_files(root, name, dict(name=name, grayscale=grayscale, size=size)) if cache else []
     return cached(kept, files_digest(files), lambda: _decode_named(name, files, grayscale, size))
 
-# %% ../nbs/26_sources.ipynb #7ac3fd98
+# %% ../nbs/26_sources.ipynb #679e42fe
 _PARTS = {'train': 'train', 'training': 'train', 'test': 'test', 'testing': 'test', 'val': 'val', 'valid': 'val', 'validation': 'val'}
 
 def _part_of(name):
@@ -258,7 +259,7 @@ def list_parts(
         parts['train'] = [files[i] for i in rows], y[rows]
     return parts, classes
 
-# %% ../nbs/26_sources.ipynb #e56401a3
+# %% ../nbs/26_sources.ipynb #2e71ff66
 def check_readable(
     unreadable:dict, # reasons by file
     n:int, # how many files there are
@@ -270,7 +271,7 @@ def check_readable(
     if strict: raise ValueError(message)
     warnings.warn(f'{message}. They are skipped; strict=True makes this an error')
 
-# %% ../nbs/26_sources.ipynb #a8573e2c
+# %% ../nbs/26_sources.ipynb #ed29349b
 def read_folder(
     path, # the folder
     root=None, # decoded images are kept below data_root(root)

@@ -2,14 +2,16 @@
 import inspect, json, os, random, signal, subprocess, sys, time
 from pathlib import Path
 
-import numpy as np
+import numpy as np, pandas as pd
 import pytest
 import torch
 from safetensors.torch import load_file
 
 import kae_nb.runs as runs
+from kae_nb.autoencoder import AutoEncoder
 from kae_nb.commands import one_line_errors, read_arguments
 from kae_nb.files import locked, read_json
+from kae_nb.reconstruction import reconstruction_mse
 from kae_nb.runs import kae_train, train_run
 
 command = Path(sys.executable).with_name('kae_train')
@@ -207,6 +209,17 @@ def test_leftovers_go(tmp_path, monkeypatch):
     assert done.returncode == -signal.SIGKILL and list((tmp_path/'out').glob('.kae_nb-*'))
     train_run(tmp_path/'out', resume=True, **SMALL)
     assert sorted(p.name for p in (tmp_path/'out').iterdir()) == ['figure.png', 'history.csv', 'model.safetensors', 'run.json']
+
+def test_best_epoch_and_problem(tmp_path, monkeypatch, capsys):
+    "A training that was thrown off: one line says so, the record too; with --restore_best the model is that of its best epoch."
+    arguments = ['--latent_dim', 4, '--lr', 0.5, '--epochs', 6, '--restore_best']
+    status, output, errors = end_of(arguments, tmp_path, monkeypatch, capsys)
+    record, history = read_json(tmp_path/'kae_train/run.json'), pd.read_csv(tmp_path/'kae_train/history.csv', index_col='epoch')
+    assert status == 0 and record['problem'] and f'kae_train: {record["problem"]}' in errors.splitlines()
+    assert record['best_epoch'] == history.test_loss.idxmin() and record['test_mse'] == history.test_loss.min() and 'restore_best' in record['settings']
+    x = runs.load_dataset('digits').x_test
+    assert abs(reconstruction_mse(AutoEncoder.load(tmp_path/'kae_train/model.safetensors'), x) - record['test_mse']) < 1e-6
+    assert f'test MSE {record["test_mse"]:.4f}' in output and f'PCA {record["pca_test_mse"]:.4f}' in output and f'the mean image {record["mean_image_mse"]:.4f}' in output
 
 def test_changed_record(tmp_path, monkeypatch, capsys):
     "One changed digit in run.json is noticed where it is used."
