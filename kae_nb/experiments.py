@@ -31,7 +31,7 @@ from .data import load_dataset
 from .denoising import NOISES, add_noise
 from .ensemble import fit_many
 from .files import locked, parse_json, read_json, remove_leftovers, write_json, write_safely
-from .layer import check_size
+from .layer import check_device, check_size, kept_generators
 from .layers import lookup
 from .reconstruction import codes_of, image_scores, squared_errors
 from .retrieval import recall_curve
@@ -351,12 +351,12 @@ def _empty(folder):
         elif path.name != '.lock': path.unlink(missing_ok=True)
 
 @contextmanager
-def _kept_state(threads, device):
+def _kept_state(threads):
     "Let a block change torch's random numbers, and set its number of threads; both are as before afterwards."
     before = torch.get_num_threads()
     if threads: torch.set_num_threads(threads)
     try:
-        with torch.random.fork_rng([device] if torch.device(device).type == 'cuda' else []): yield
+        with kept_generators(): yield
     finally: torch.set_num_threads(before)
 
 def _measure(model, dataset, seed, history):
@@ -391,7 +391,9 @@ def run_group(
     compile:bool=False, # let torch.compile fuse the operations of wavelets
     progress:bool=False, # show a progress bar for the training
 ):
-    "Train, measure and store the jobs that are missing; goes on with what was begun. `BlockingIOError` while another process does it, `ValueError` if the data are not the jobs'."
+    "Train, measure and store the jobs that are missing; goes on with what was begun. `BlockingIOError` while another process does it, `ValueError` if the data are not the jobs', or the device is not there."
+    device = check_device(device)
+    if threads is not None: check_size('threads', threads)
     folder = store.unfinished/digest({name: value for name, value in jobs[0].items() if name != 'seed'})[:20]
     if not folder.exists() and not store.missing(jobs): return
     with ExitStack() as held:
@@ -399,7 +401,7 @@ def run_group(
             folder.mkdir(parents=True, exist_ok=True)
             held.enter_context(locked(folder, f'the training of {jobs[0]["model"]} on {jobs[0]["dataset"]}'))
         except FileNotFoundError as error: raise BlockingIOError(f'{folder} has just been removed by another process: run again') from error
-        held.enter_context(_kept_state(threads, device))
+        held.enter_context(_kept_state(threads))
         begun = _begun(folder)
         for part in (begun, [job for job in jobs if job not in begun]):
             if not store.missing(part): continue
@@ -445,8 +447,7 @@ def check_engine(
 ):
     "Raise a `ValueError` for what cannot be or is not installed, a `ConnectionError` if no cluster answers at the address within some seconds."
     lookup(ENGINES, engine, 'engine')
-    most = 4*os.cpu_count()
-    if workers is not None and check_size('workers', workers) > most: raise ValueError(f'workers must be at most {most}, four for each core, got {workers}')
+    if workers is not None: check_size('workers', workers, most=4*os.cpu_count())
     if address and engine not in ('dask', 'ray'): raise ValueError(f"address is for the engines 'dask' and 'ray', not {engine!r}")
     package = {'dask': 'distributed', 'ray': 'ray'}.get(engine)
     if package and not find_spec(package): raise ValueError(f"the engine {engine!r} is not installed: pip install 'kae_nb[{engine}]'")
@@ -529,6 +530,8 @@ def run_grid(
 ):
     "Do the jobs that are missing in the store, cheap ones first. Errors of `check_engine`; the first error of a group, when all others are done; `OSError` if nothing can be written, or workers die again and again."
     check_engine(engine, address, workers)
+    if engine == 'here': device = check_device(device)
+    if threads is not None: check_size('threads', threads)
     if engine != 'here' and store.private: raise ValueError(f'the store {store.url!r} is in the memory of this process, where no worker of {engine!r} can reach it: give a folder')
     workers = os.cpu_count() if workers is None else workers
     if threads is None and engine != 'here' and not address: threads = max(1, os.cpu_count()//workers)
