@@ -12,7 +12,7 @@ import torch
 from fastcore.basics import patch
 from torch import nn
 
-from .files import read_tensors, write_safely, write_tensors
+from .files import read_tensors, write_tensors
 from .layer import check_size, evaluation_mode
 from .layers import LAYERS, lookup, make_layer
 

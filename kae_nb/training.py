@@ -21,11 +21,11 @@ from torch import nn
 from tqdm.auto import tqdm
 
 from .autoencoder import check_protocol, mean_error, reconstruction_errors
-from .checkpoints import Checkpoints, checkpoints_in, interruption, read_checkpoint, write_checkpoint
+from .checkpoints import checkpoints_in, interruption
 from .history import History, mean_image_error, pca_error, problem_of
 from .layer import check_device, check_flag, check_size, evaluation_mode, kept_generators
 from .layers import lookup
-from .rates import LEARNING_RATES, default_lr, layer_rates
+from .rates import default_lr, layer_rates
 
 # %% ../nbs/22_training.ipynb #d9804a5d
 def drop_denormals(

@@ -46,7 +46,7 @@ _, history = train_run('out', resume=True, progress=False, latent_dim=8, layer_o
 
 def test_killed_at_random_moments(tmp_path):
     "Ten times SIGKILL, each time resumed: the same bits in the end, and every checkpoint that a kill left can be read."
-    from kae_nb.training import read_checkpoint
+    from kae_nb.checkpoints import read_checkpoint
     whole, killed = tmp_path/'whole', tmp_path/'killed'
     whole.mkdir(); killed.mkdir()
     subprocess.run([sys.executable, '-c', EVERY_STEP], cwd=whole, check=True, timeout=300)
