@@ -4,10 +4,9 @@
 
 # %% auto #0
 __all__ = ['DEMO_MODELS', 'USER_ERRORS', 'OPTION_TYPES', 'ANY_TYPE', 'TRUTH', 'default_epochs', 'check_model_size', 'finished',
-           'demo', 'plain_text', 'plot_codes', 'plot_demo', 'SafeStream', 'say', 'noted_interrupt', 'one_line',
-           'one_line_errors', 'option_value', 'option_types', 'check_options', 'parse_options', 'command',
-           'read_arguments', 'check_device', 'check_folder', 'check_new_folder', 'check_figure', 'kae_demo',
-           'show_table']
+           'demo', 'plot_codes', 'plot_demo', 'SafeStream', 'say', 'noted_interrupt', 'one_line', 'one_line_errors',
+           'option_value', 'option_types', 'check_options', 'parse_options', 'command', 'read_arguments',
+           'check_device', 'check_folder', 'check_new_folder', 'check_figure', 'kae_demo', 'show_table']
 
 # %% ../nbs/51_commands.ipynb #242f37d6
 import inspect, math, os, re, signal, sys, tempfile, threading, time, warnings, zipfile, zlib
@@ -33,7 +32,7 @@ from .data import load_dataset
 from .files import remove_leftovers, write_safely
 from .layer import check_size, kept_generators, memory_of_device
 from .layers import lookup
-from .reconstruction import show_reconstructions
+from .reconstruction import plain, show_reconstructions
 from .training import fit
 
 # %% ../nbs/51_commands.ipynb #edb14c98
@@ -116,12 +115,6 @@ def demo(
     return pd.DataFrame(rows).set_index('model'), models, histories
 
 # %% ../nbs/51_commands.ipynb #0fe4713a
-def plain_text(
-    text, # anything, such as the name of a class or a folder
-)->str: # what a figure can show
-    "Return a text for a figure that shows every character as it is: what is a formula to matplotlib, or no valid character, is escaped."
-    return str(text).encode('utf-8', 'backslashreplace').decode().replace('$', r'\$')
-
 def plot_codes(
     ax, # matplotlib axes to draw in
     z, # (n, latent_dim) codes, an array
@@ -137,12 +130,11 @@ def plot_codes(
         z = TSNE(init='pca', perplexity=min(30, len(z) - 1), random_state=0).fit_transform(z)
         layout, title = ['t-SNE 1', 't-SNE 2'], f'{title}, laid out by t-SNE'
     colors = colormaps['tab10' if len(classes) <= 10 else 'turbo'].resampled(len(classes))
-    for label in range(len(classes)): ax.scatter(z[y == label, 0], z[y == label, -1], s=5, color=colors(label), label=f'{label}')
+    for label, class_name in enumerate(classes):
+        ax.scatter(z[y == label, 0], z[y == label, -1], s=5, color=colors(label), label=plain(class_name))
     ax.set(xlabel=layout[0], ylabel=layout[1], xticks=[], yticks=[])
     ax.set_title(title)
-    if 1 < len(classes) <= 10:
-        legend = ax.legend(frameon=False, markerscale=2, fontsize=8, loc='center left', bbox_to_anchor=(1, 0.5))
-        for shown, class_name in zip(legend.get_texts(), classes): shown.set_text(plain_text(class_name))     # here, since a label that begins with _ is left out
+    if 1 < len(classes) <= 10: ax.legend(frameon=False, markerscale=2, fontsize=8, loc='center left', bbox_to_anchor=(1, 0.5))
     return ax
 
 # %% ../nbs/51_commands.ipynb #dfc5bfb5
@@ -158,7 +150,7 @@ def plot_demo(
     top, bottom = figure.subfigures(2, 1, height_ratios=(1.15, 1))
     show_reconstructions(models, dataset.x_test, dataset.image_shape, ax=top.subplots(), cmap=dataset.cmap)
     n_numbers = encode(models['PCA'], dataset.x_test[:1]).shape[1]
-    top.suptitle(f'{plain_text(dataset.name)}: test images and what is left of them after {n_numbers} numbers')
+    top.suptitle(f'{plain(dataset.name)}: test images and what is left of them after {n_numbers} numbers')
 
     curves, codes = bottom.subplots(1, 2)
     for name, history in histories.items(): history.plot(curves, label=name)

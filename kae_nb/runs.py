@@ -19,13 +19,13 @@ except ImportError: import tomli as tomllib     # Python 3.10
 from . import __version__
 from .autoencoder import AutoEncoder, mean_error, reconstruction_errors
 from .commands import (check_device, check_model_size, check_new_folder, check_options, command, finished,
-                             one_line, one_line_errors, option_types, option_value, parse_options, plain_text, say)
+                             one_line, one_line_errors, option_types, option_value, parse_options, say)
 from .data import load_dataset
 from .files import locked, read_json, remove_leftovers, write_json, write_safely
 from .history import History
 from .layer import kept_generators
 from .layers import LAYERS, lookup
-from .reconstruction import show_reconstructions
+from .reconstruction import plain, show_reconstructions
 from .training import check_compiler, complete_settings, fingerprint, fit, hardware
 
 # %% ../nbs/54_runs.ipynb #ccd86cac
@@ -110,7 +110,7 @@ def plot_run(
     history.plot(curve, label='test')
     curve.plot(range(1, len(history.train_loss) + 1), history.train_loss, color='C0', ls=':', label='training, while changing')
     curve.legend(frameon=False)
-    name = plain_text(f'{model.layer}, {model.latent_dim} numbers')
+    name = plain(f'{model.layer}, {model.latent_dim} numbers')
     show_reconstructions({name: model}, dataset.x_test, dataset.image_shape, ax=images, cmap=dataset.cmap)
     return figure
 
