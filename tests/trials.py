@@ -22,7 +22,7 @@ import pandas as pd
 import torch
 from PIL import Image
 from torch import nn
-from tqdm import tqdm
+import tqdm as bars
 
 from kae_nb import experiments, runs
 from kae_nb.autoencoder import AutoEncoder, decode, encode, reconstruct, reconstruction_errors
@@ -49,6 +49,7 @@ from kae_nb.tables import summarize, table
 from kae_nb.theorem import superposition
 from kae_nb.training import fit
 
+tqdm = partial(bars.tqdm, leave=False, disable=None)                     # no bars where nobody looks
 COMMANDS = {function.__name__: function for function in (kae_demo, kae_train, kae_evaluate, kae_bench, kae_reproduce)}
 SMALL = dict(latent_dim=2, epochs=1, layer_options=dict(order=1), progress=False)                       # for train_run
 DIGITS = load_dataset('digits')
@@ -142,7 +143,7 @@ def flips(folder, draw, quick):
     for kind, file, function in kinds_of_files(folder):
         good, (right, said), problems = file.read_bytes(), read(function), []
         if right is None and kind != 'jobs.json' or file.name in said: problems.append(f'not read as it was written: {said}')
-        for _ in tqdm(range(n), desc=kind, leave=False):
+        for _ in tqdm(range(n), desc=kind):
             place, bit = draw.randrange(len(good)), draw.randrange(8)
             file.parent.mkdir(exist_ok=True)
             file.write_bytes(good[:place] + bytes([good[place] ^ 1 << bit]) + good[place + 1:])
@@ -211,7 +212,7 @@ def kills(folder, draw, quick):
     if not hasattr(os, 'fork'): raise NotImplementedError('this system cannot fork')
     for work in (work_fit, work_fit_many, work_kae_train, work_kae_reproduce):
         name, problems, killed, rounds = work.__name__.removeprefix('work_'), [], 0, 0
-        with open(folder/f'{name}.log', 'w+') as log, tqdm(total=n, desc=name, leave=False) as bar:
+        with open(folder/f'{name}.log', 'w+') as log, tqdm(total=n, desc=name) as bar:
             start = time.perf_counter()
             _, status = os.waitpid(fork(work, folder/name/'whole', log), 0)
             seconds, right = time.perf_counter() - start, contents(folder/name/'whole')
@@ -306,7 +307,7 @@ def disk(folder, draw, quick):
     for line, files, rooms in COMMANDS_THAT_WRITE:
         name, *arguments = line.split()
         problems, rooms = [], rooms[-1:] if quick else rooms
-        for room in tqdm(rooms, desc=name, leave=False):
+        for room in tqdm(rooms, desc=name):
             with inside(folder/f'{line.replace("/", "")} {room}') as place:
                 for file in files.split():
                     (place/file).parent.mkdir(exist_ok=True)
@@ -918,7 +919,7 @@ def calls(folder, draw, quick):
         return f'made or changed {", ".join(changed)}' if changed else None
 
     by_command = {}
-    for line in tqdm(LINES[::10] if quick else LINES, desc='commands', leave=False):
+    for line in tqdm(LINES[::10] if quick else LINES, desc='commands'):
         typed, _, expected = line.partition(' | ')
         name, *arguments = shlex.split(typed.replace('SILENT', port))
         problem = wrong_in(*call(name, arguments), expected)
@@ -929,7 +930,7 @@ def calls(folder, draw, quick):
 
     problems, chosen = [], EXPRESSIONS[::10] if quick else EXPRESSIONS
     known = dict(globals(), digits=DIGITS, x=DIGITS.x_train[:100], records=Store('store').read(), job=job_of(seed=5))
-    for expression in tqdm(chosen, desc='Python', leave=False):
+    for expression in tqdm(chosen, desc='Python'):
         start = time.perf_counter()
         with warnings.catch_warnings(), redirect_stderr(io.StringIO()):
             warnings.simplefilter('ignore')
@@ -942,7 +943,7 @@ def calls(folder, draw, quick):
 
     problems, chosen = [], PROCESSES[::10] if quick else PROCESSES
     import_time = in_a_process('kae_reproduce --help')[2]
-    for line in tqdm(chosen, desc='processes', leave=False):
+    for line in tqdm(chosen, desc='processes'):
         typed, _, expected = line.partition(' | ')
         problem = wrong_in(*in_a_process(typed), expected, import_time + 10)
         problems += [f'{typed}: {each}' for each in (problem, made(line)) if each]
@@ -968,8 +969,8 @@ def main():
     options = parser.parse_args()
     if unknown := set(options.trials) - set(TRIALS): parser.error(f'unknown trials {", ".join(sorted(unknown))}; known are {", ".join(TRIALS)}')
     torch.set_num_threads(1)
-    tqdm.monitor_interval = 0                                           # no thread of its own
-    rows, all_problems = [], []
+    bars.tqdm.monitor_interval = 0                                           # no thread of its own
+    rows = []
     for name in options.trials or TRIALS:
         start = time.perf_counter()
         with tempfile.TemporaryDirectory() as folder, inside(Path(folder).resolve()) as place, warnings.catch_warnings():
@@ -977,11 +978,10 @@ def main():
             try:
                 for what, tried, problems in TRIALS[name](place, random.Random(options.seed), options.quick):
                     rows.append(dict(trial=name, what=what, tried=tried, problems=len(problems)))
-                    all_problems += [f'{name}, {what}: {problem}' for problem in problems]
+                    for problem in problems: print(f'{name}, {what}: {problem}', flush=True)
             except NotImplementedError as reason: print(f'{name}: skipped, {reason}')
         print(f'{name}: {time.perf_counter() - start:.0f} s', file=sys.stderr)
     print(pd.DataFrame(rows).to_string(index=False))
-    for problem in all_problems: print(problem)
-    sys.exit(1 if all_problems else 0)
+    sys.exit(1 if any(row['problems'] for row in rows) else 0)
 
 if __name__ == '__main__': main()

@@ -1,0 +1,478 @@
+"No public function leaves anything changed that belongs to others: a model's mode and numbers, random generators, settings of the process."
+import importlib, os, pkgutil, random, re, signal, subprocess, sys, threading, warnings
+from pathlib import Path
+
+import matplotlib.pyplot as plt
+import numpy as np
+import pytest
+import torch
+
+tests = Path(__file__).resolve().parent
+
+def process_state():
+    "All that belongs to the process, by name."
+    umask = os.umask(0)
+    os.umask(umask)
+    return {
+        'torch': torch.get_rng_state().numpy().tobytes(),
+        'numpy': repr(np.random.get_state()),
+        'random': random.getstate(),
+        'threads': (torch.get_num_threads(), torch.get_num_interop_threads()),
+        'precision': (torch.get_default_dtype(), torch.get_float32_matmul_precision()),
+        'gradients': (torch.is_grad_enabled(), torch.is_autocast_enabled('cpu')),
+        'deterministic': torch.are_deterministic_algorithms_enabled(),
+        'device': torch.get_default_device(),
+        'denormals': (torch.tensor(1e-30)*torch.tensor(1e-10)).item(),
+        'numpy errors': np.geterr(),
+        'warnings': (list(warnings.filters), warnings.showwarning),
+        'signals': {each: signal.getsignal(each) for each in signal.valid_signals()},
+        'umask': umask,
+        'folder': os.getcwd(),
+        'environment': dict(os.environ),
+        'streams': (sys.stdout, sys.stderr, sys.argv[:], sys.excepthook, sys.getrecursionlimit()),
+        'style': dict(plt.rcParams),
+        'figures': plt.get_fignums(),
+        'other threads': sorted(t.name for t in threading.enumerate() if not t.daemon),
+    }
+
+def model_state(model):
+    "Modes, numbers and gradients of a model."
+    return [(part.training, len(part._forward_hooks), len(part._forward_pre_hooks)) for part in model.modules()], [
+        (p.requires_grad, p.grad is None, p.dtype, p.detach().numpy().tobytes()) for p in model.parameters()]
+
+def differences(before, after): return {name for name in before if before[name] != after[name]}
+
+# A call of each public function: what its line calls first is the function that it is for.
+CALLS = '''
+autoencoder.AutoEncoder(64, 4)
+autoencoder.AutoEncoder.load(saved)
+autoencoder.check_protocol('paper')
+autoencoder.check_widths((8, 4))
+autoencoder.encode(model, x)
+autoencoder.decode(model, z)
+autoencoder.reconstruct(model, x)
+autoencoder.reconstruction_errors(model, x, clip=True)
+autoencoder.mean_error(torch.rand(300), 'paper')
+benchmarks.mlp_of_size(64, 4, 500)
+benchmarks.count_parameters(model)
+benchmarks.PlainWavelet(4, 2)
+benchmarks.step(layer, torch.rand(5, 3, requires_grad=True), torch.rand(5, 2, generator=generator))
+benchmarks.compare_speed({'a': lambda: (1.,)}, seconds=0)
+benchmarks.product_rate(n=8)
+benchmarks.peak_memory(lambda: None, cpu)
+benchmarks.parse_size('8x8x8')
+benchmarks.geometric_mean([1, 2])
+benchmarks.check_sizes(['kae1'], [(8, 8, 8)])
+benchmarks.bench_layers(['kae1'], [(8, 8, 8)], None, 0)
+benchmarks.summary(benchmarks.bench_layers(['kae1'], [(8, 8, 8)], None, 0))
+benchmarks.bench_training(digits, ['ae'], 1, 2, [], progress=False)
+benchmarks.parse_names('a,b', 'abc', 'letters')
+benchmarks.kae_bench('layers', layers='kae1', sizes='8x8x8', memory_size='none', seconds=0)
+capacity.capacity_models(64, 4)
+capacity.capacity_table(frame, 'digits', 4)
+capacity.plot_capacity(frame, 'digits', 4)
+within(checkpoints.interruption())
+checkpoints.Checkpoints('training', {}, False)
+within(checkpoints.checkpoints_in('training', {}, False))
+classification.nearest_labels(z, y, z, 3)
+classification.nearest_neighbor_accuracy(model, digits)
+classification.confusion(model, digits)
+classification.plot_confusion(classification.confusion(model, digits), digits.classes)
+classification.check_probe_seed(3)
+classification.probe_accuracy(model, digits, 'mlp')
+classification.label_curve(model, digits, [20], seeds=[0])
+classification.evaluate_classification(model, digits, ['logistic', 'svm'])
+commands.default_epochs(100)
+commands.check_model_size(64, 4)
+commands.finished(history)
+commands.demo(digits, 4, 1, progress=False)
+commands.plain_text('$')
+commands.plot_codes(plt.gca(), z.numpy(), y.numpy(), digits.classes, 'a')
+commands.plot_demo(digits, *commands.demo(digits, 4, 1, progress=False))
+commands.SafeStream(sys.stdout)
+commands.say('a')
+within(commands.noted_interrupt())
+commands.one_line(ValueError('a'))
+within(commands.one_line_errors('kae_demo'))
+commands.option_value('bias', 'no', [bool])
+commands.option_types(training.fit)
+commands.check_options({'size': 8}, data.load_dataset)
+commands.parse_options('size=8', data.load_dataset)
+commands.command(lambda: None)
+commands.read_arguments(commands.kae_demo.__wrapped__, ['--epochs', '3'])
+commands.check_device('cpu')
+commands.check_folder('.')
+commands.check_new_folder('new')
+commands.check_figure('a.png')
+commands.kae_demo(epochs=1, latent_dim=2, data_options='subset=64', save='models')
+commands.show_table(*commands.demo(digits, 4, 1, progress=False)[::2])
+convergence.convergence_jobs({'digits': '0'})
+convergence.plot_convergence(frame, 1)
+data.Dataset(x, y, x, y, (8, 8), digits.classes, 'a')
+data.Dataset.from_arrays(x, y)
+data.Dataset.subset(digits, 20, 3)
+list(data.Dataset.batches(digits, 16, True, generator))
+list(data.Dataset.stream('digits', shuffle=True, generator=generator))
+data.Dataset.show(digits)
+data.paper_value((8, 8))
+data.tile(x[:4].view(2, 2, 64), (8, 8))
+list(data.Batches(10, 3, True, generator))
+data.load_dataset('folder:' + pictures, progress=False)
+data.ImageFiles(list(Path(pictures).rglob('*.png')), y, None, True, 'original', False)[[0, 1]]
+denoising.gaussian_noise(x, generator)
+denoising.salt_pepper_noise(x, generator)
+denoising.add_noise(x, 'salt_pepper')
+denoising.denoising_mse(model, x)
+denoising.evaluate_denoising(model, x)
+denoising.MedianFilter((8, 8)).transform(x.numpy())
+denoising.NoisyInput(model).encode(x)
+denoising.show_denoising({'a': model}, x, (8, 8))
+ensemble.WideLayer([layer, layer])
+ensemble.stack_tensors([layer, layer])
+ensemble.EachLayer([layer, layer])(torch.zeros(5, 3))
+ensemble.is_wide(layer)
+ensemble.attributes_of(model)
+ensemble.check_alike([model, other])
+ensemble.stack([model, other], batch=x)
+ensemble.unstack(ensemble.stack([model, other]), [model, other])
+ensemble.grouped_optimizer('adam', [torch.zeros(2, 3, requires_grad=True)], [[1e-3], [1e-3]], [0., 0.])
+ensemble.SigmoidError.apply(torch.zeros(2, 5, 3), torch.zeros(2, 4, 3), torch.zeros(2, 4), torch.zeros(5, 4))
+ensemble.losses_of(ensemble.stack([model, other]), x)
+ensemble.check_stack([model, other], x)
+ensemble.memory_of(model, x)
+ensemble.Member(0, 1e-3, 0., model, history)
+ensemble.fit_many(lambda: autoencoder.AutoEncoder(64, 4), digits, 2, 1, progress=False)
+evaluation.evaluate(model, digits, ks=[1])
+evaluation.pictures({'a': model}, digits)
+evaluation.as_text({'a': {'psnr': 3.}})
+evaluation.report('a', {}, '', {})
+evaluation.check_report('a.html')
+evaluation.kae_evaluate(saved, data_options='subset=64')
+experiments.checksum(digits)
+experiments.grid({'digits': '0'})
+experiments.digest([1])
+experiments.job_key(jobs[0])
+experiments.measure(model, digits)
+experiments.Store('store').put(records[key])
+experiments.as_frame(records)
+experiments.pack(records, 'results.csv.gz')
+experiments.unpack(results)
+experiments.restore(frame, experiments.Store('store'))
+experiments.run_group(jobs[:1], experiments.Store('store'), threads=1)
+experiments.check_engine('here')
+experiments.effort(jobs[0])
+experiments.run_grid(jobs, experiments.Store('store'), threads=1, progress=False)
+files.write_safely('a', lambda path: path.write_bytes(b'a'))
+files.remove_leftovers('.')
+files.parse_json('[]')
+files.write_tensors('a', {'x': x}, {})
+files.read_tensors(saved, 'kae_nb')
+files.write_json('a', {'b': 1})
+files.read_json(run + '/run.json')
+files.files_digest([Path(saved)])
+files.cached([Path('folder/a')], 'source', lambda: ({'x': x}, {}))
+within(files.locked('.'))
+fourier.harmonics(x, 3)
+fourier.FourierLayer(3, 2)
+history_.History()
+history_.mean_image_error(x, x)
+history_.pca_error(x, x, 4)
+history_.problem_of([0.1], 0.2)
+images.memory()
+images.check_memory('a', 1)
+raises(ValueError, lambda: images.read_idx(saved))
+raises(ValueError, lambda: images.read_pickle(saved))
+raises(ValueError, lambda: images.read_cifar(saved))
+images.to_gray(np.zeros((2, 8, 8, 3), np.uint8))
+images.check_image_size(8)
+images.resize(np.zeros((2, 8, 8), np.uint8), 12)
+images.as_shown(Image.open(picture))
+images.read_image(picture)
+images.check_brightness('a', np.full((2, 4), 99, np.uint8))
+images.as_text('a')
+images.file_id(picture)
+images.list_folders(pictures)
+images.list_images(pictures)
+images.describe({'a': 'b'})
+images.UnreadableImages({'a': 'b'})
+images.read_images(list(Path(pictures).rglob('*.png')))
+layer_.check_size('a', 3)
+layer_.check_flag('a', True)
+layer_.check_device('cpu')
+layer_.check_dtype(torch.float64)
+layer_.memory_of_device(cpu)
+layer_.check_memory(3, 'a')
+layer_.tracing()
+layer_.check_input(torch.zeros(5, 3), 3, torch.float32)
+layer_.BasisLayer(3, 2, 4)
+within(layer_.kept_generators())
+within(layer_.evaluation_mode(model))
+layer_.check_layer(lambda **options: polynomial.PolynomialLayer(3, 2, **options), backend=None)
+layer_.Expansion.apply(x, lambda x: x, lambda x, features, g: g)
+layers.lookup('ab', 'a', 'letter')
+layers.check_options('kae', polynomial.PolynomialLayer, {'order': 2})
+layers.make_layer('kan', 3, 2)
+layers.import_state(torch.nn.Linear(3, 2), torch.nn.Linear(3, 2).state_dict())
+layers.edge_values(layer, torch.zeros(5, 3))
+layers.plot_activations(layer, torch.rand(5, 3, generator=generator))
+polynomial.PolynomialLayer(3, 2)
+rates.reach(layer, torch.zeros(5, 3))
+rates.default_lr(model)
+rates.layer_rates(model, x, 1e-3)
+reconstruction.as_images(x, model)
+reconstruction.codes_of(model, x)
+reconstruction.image_scores(model, x, reconstruction.squared_errors)
+reconstruction.value_range(x)
+reconstruction.cuts(x, False)
+reconstruction.squared_errors(x, x)
+reconstruction.reconstruction_mse(model, x)
+reconstruction.psnr(x, x)
+reconstruction.check_shape((8, 8))
+reconstruction.ssim(x, x, (8, 8))
+reconstruction.evaluate_reconstruction(model, x, (8, 8))
+reconstruction.plain('$')
+reconstruction.show_rows({'a': x[:3]}, (8, 8))
+reconstruction.check_models({'a': model})
+reconstruction.show_reconstructions({'a': model}, x, (8, 8))
+reconstruction.show_extremes(model, x, (8, 8))
+reconstruction.pixel_errors(model, x)
+reconstruction.show_pixel_errors({'a': model}, x, (8, 8))
+reproduce.paper_jobs({'digits': digits}, [4])
+reproduce.write_report(frame, 'report', 1)
+reproduce.kae_reproduce('digits', '4', 'AE', 1, 1, '1e-3', '1e-4', no_figures=True)
+reproduce.split('a,b', 'letters')
+reproduce.whole_number('3', 'a')
+reproduce.check_most('a', 3, 5)
+reproduce.check_place('out', Path('new'))
+retrieval.Index(z.numpy(), kind='hnsw').search(z.numpy(), 3)
+retrieval.Index.load(index)
+retrieval.neighbor_recall(x, z, 10)
+retrieval.recall_curve(model, x, 10)
+retrieval.recall_at_k(model, x, 5)
+retrieval.check_ks([1])
+retrieval.evaluate_retrieval(model, x, [1])
+retrieval.plot_recall({'a': [0.1, 0.2]})
+retrieval.show_neighbors({'a': model}, x, (8, 8))
+runs.read_settings(run + '/run.json')
+runs.complete_run({})
+runs.fit_settings(runs.complete_run({}))
+runs.make_model(runs.complete_run({}), 64)
+runs.plain_errors(digits, 4)
+runs.plot_run(model, history, digits)
+runs.write_run(Path('.'), model, history, digits, {})
+runs.read_run(Path(run), files.read_json(run + '/run.json')['settings'], files.read_json(run + '/run.json')['data'])
+runs.train_run('run', epochs=1, progress=False)
+runs.kae_train(epochs=1)
+sources.as_path('a', '.')
+sources.data_root()
+sources.find_files('mnist')
+sources.is_available('mnist')
+sources.stratified_sample(y, 10)
+sources.hold_out(y)
+sources.to_rows(np.zeros((2, 8, 8), np.uint8))
+raises(FileNotFoundError, lambda: sources.read_named('mnist', '.', download=False))
+sources.find_parts(pictures)
+sources.list_parts(pictures)
+sources.check_readable({}, 3, True)
+sources.read_folder(pictures, progress=False)
+sources.read_arrays(arrays)
+spline.cut_off_powers(torch.zeros(5), 3, 3)
+spline.cox_de_boor(torch.zeros(5, 1), torch.arange(8.)[None], 3)
+spline.check_range('a', (0, 1))
+spline.BSplineLayer(3, 2).regularization_loss()
+spline.BSplineLayer(3, 2).update_grid(torch.rand(50, 3, generator=generator))
+tables.published()
+tables.title_of('mnist')
+tables.summarize(frame, 'recall_at_10')
+tables.compare(frame, 'recall_at_10')
+tables.table(frame, 'recall_at_10')
+tables.agreement(frame)
+tables.plot_recall_curves(frame)
+theorem.two_layer([[np.sin]], [np.cos], np.zeros((3, 1)))
+theorem.draw_graph([[np.sin]], [np.cos])
+theorem.beta(3)
+theorem.check_base(2, 10)
+theorem.float_digits()
+theorem.check_levels(np.zeros(3), None, 2, 10)
+theorem.inner(np.linspace(0, 1, 5))
+theorem.separating_sum(np.zeros((3, 2)), 1)
+theorem.to_units(np.zeros(3))
+theorem.from_units(theorem.to_units(np.zeros(3)))
+theorem.cubes(theorem.to_units(np.zeros((3, 2))), 0, 2)
+theorem.outer(lambda x: x.sum(-1))
+theorem.superposition(lambda x: x.sum(-1), np.full((3, 2), 0.3), (2, 3))
+training.drop_denormals(torch.optim.Adam(model.parameters()))
+within(training.kept_memory())
+training.one_cycle(0.5)
+training.check_rate('lr', 1e-3)
+training.complete_settings(model)
+next(training.image_orders(10, 0, True))
+training.keep_best({}, {'x': x}, [0.1])
+training.train(x, lambda batch: (batch.mean() - weight)**2, lambda: 0.1, torch.optim.SGD([dict(params=[weight], initial_lr=0.1)], 0.1), training.complete_settings(model, 1), training.image_orders(len(x), 0, True), {'w': weight}, progress=False)
+training.check_trainable(model, digits)
+within(training.few_threads(1))
+training.check_compiler('cuda')
+training.compile_anew(lambda x: x)
+training.hardware()
+training.fingerprint(x)
+training.make_optimizer(model, training.complete_settings(model), [1e-3]*len(list(model.parameters())))
+training.highest_rates(model, x, training.complete_settings(model))
+training.check_seed(3)
+training.fit(other, digits, 1, progress=False)
+training.fit(other, digits, 2, checkpoint='training', checkpoint_seconds=0, restore_best=True, progress=False)
+wavelet.scaled_product(x, x, 2)
+wavelet.gaussian_exponent(x)
+wavelet.exponential(x)
+wavelet.mexican_hat(x, True)
+wavelet.morlet(x, True)
+wavelet.dog(x, True)
+wavelet.meyer(x, True)
+wavelet.shannon(x, True)
+wavelet.piece_size(3, 4, 5, cpu)
+wavelet.scratch(torch.zeros(2, 100), (3, 4))
+wavelet.wavelet_sum(*wavelet_input, 'dog')
+wavelet.wavelet_sum_backward(torch.zeros(5, 2), *wavelet_input, 'dog')
+wavelet.WaveletSum.apply(*wavelet_input, 'dog')
+wavelet.WaveletSumBackward.apply(torch.zeros(5, 2), *wavelet_input, 'dog')
+wavelet.WaveletLayer(3, 2)
+'''.strip().splitlines()
+
+NOT_CALLED = {
+    'benchmarks.own_process': 'starts a process of its own, in which this one cannot change',
+    'benchmarks.extra_memory': 'the same',
+    'benchmarks.training_memory': 'the same',
+    'wavelet.one_by_one': 'is called while the module is imported',
+}
+DRAWS = 'draws first parameters, as every module of PyTorch does'
+SHOWS = 'gives back a figure of its own, or the axes of one'
+MAY_CHANGE = {      # function: what it is for it to change, and why
+    **dict.fromkeys(['autoencoder.AutoEncoder', 'benchmarks.mlp_of_size', 'benchmarks.PlainWavelet', 'fourier.FourierLayer', 'layer.BasisLayer', 'layers.make_layer',
+                     'layers.import_state', 'polynomial.PolynomialLayer', 'spline.BSplineLayer', 'runs.make_model', 'wavelet.WaveletLayer'], ({'torch'}, DRAWS)),
+    **dict.fromkeys(['capacity.plot_capacity', 'classification.plot_confusion', 'commands.plot_codes', 'commands.plot_demo', 'convergence.plot_convergence',
+                     'data.Dataset', 'denoising.show_denoising', 'layers.plot_activations', 'reconstruction.show_rows', 'reconstruction.show_reconstructions',
+                     'reconstruction.show_extremes', 'reconstruction.show_pixel_errors', 'retrieval.plot_recall', 'retrieval.show_neighbors', 'runs.plot_run',
+                     'tables.plot_recall_curves', 'theorem.draw_graph'], ({'figures'}, SHOWS)),
+    'benchmarks.step': ({'layer'}, 'leaves gradients, as every backward pass does'),
+    'training.fit': ({'other'}, 'trains a model, and gives it back ready to be used, in evaluation mode'),
+}
+
+OTHER_NAMES = {'history_': 'history', 'layer_': 'layer'}        # modules that are called as an object in the lines above
+
+def modules():
+    import kae_nb
+    return {m.name: importlib.import_module(f'kae_nb.{m.name}') for m in pkgutil.iter_modules(kae_nb.__path__) if not m.name.startswith('_')}
+
+def name_of(line):
+    "The public function that a line is for."
+    module, name = re.search(r'\b([a-z]+_?)\.(\w+)[(.]', line.removeprefix('list(').removeprefix('next(')).groups()
+    return f'{OTHER_NAMES.get(module, module)}.{name}'
+
+def test_no_function_is_forgotten():
+    "Each public function is called below, or has a reason why it is not."
+    public = {f'{name}.{each}' for name, module in modules().items() for each in getattr(module, '__all__', ()) if callable(getattr(module, each))}
+    called = {name_of(line) for line in CALLS}
+    assert public - called - set(NOT_CALLED) == set(), 'add a call of these functions to CALLS'
+    assert called - public == set() and set(NOT_CALLED) <= public - called and set(MAY_CHANGE) <= called
+
+@pytest.fixture(scope='module')
+def things(tmp_path_factory):
+    "What the calls work on: small, and the same for all."
+    from dataclasses import replace
+    from PIL import Image
+    from kae_nb.autoencoder import AutoEncoder
+    from kae_nb.data import load_dataset
+    from kae_nb.experiments import Store, checksum, grid, pack, run_grid, unpack
+    from kae_nb.history import History
+    from kae_nb.retrieval import Index
+    from kae_nb.runs import train_run
+    folder = tmp_path_factory.mktemp('things')
+    whole = load_dataset('digits')
+    digits = replace(whole.subset(80), x_test=whole.x_test[:60], y_test=whole.y_test[:60])
+    AutoEncoder(64, 4, order=1).save(folder/'model.safetensors')
+    Index(digits.x_test).save(folder/'a.index')
+    np.savez(folder/'arrays.npz', x_train=digits.x_train.numpy())
+    for k, row in enumerate(digits.x_train[:6]):
+        file = folder/f'pictures/{"ab"[k % 2]}/{k}.png'
+        file.parent.mkdir(parents=True, exist_ok=True)
+        Image.fromarray((row.view(8, 8)*255).byte().numpy()).save(file)
+    with warnings.catch_warnings():
+        warnings.simplefilter('ignore')
+        train_run(folder/'run', epochs=1, latent_dim=2, progress=False)
+    models = {'AE': dict(layer='linear'), 'KAE (p=3)': dict(layer='kae', order=3), 'AE-S': dict(layer='linear'), 'AE-L': dict(layer='linear')}
+    jobs = grid({'digits': checksum(whole)}, [4], models, [1e-3], [1e-4], [0], 1)
+    run_grid(jobs, Store(folder/'store'), progress=False)
+    records = Store(folder/'store').read()
+    pack(records, folder/'results.csv.gz')
+    paths = dict(saved='model.safetensors', index='a.index', arrays='arrays.npz', pictures='pictures', picture='pictures/a/0.png', run='run', results='results.csv.gz')
+    return dict({name: str(folder/path) for name, path in paths.items()}, digits=digits, x=digits.x_test, y=digits.y_test, jobs=jobs, records=records, key=next(iter(records)),
+                frame=unpack(folder/'results.csv.gz'), history=History([0.2], [0.1], [0.01]), cpu=torch.device('cpu'), Image=Image,
+                wavelet_input=(torch.zeros(5, 3), torch.zeros(2, 3), torch.zeros(2, 3), torch.ones(2, 3)))
+
+def within(block):
+    with block: pass
+
+@pytest.fixture
+def unusual(tmp_path, monkeypatch):
+    "A process that is not as Python starts it, so that nothing is as it was by chance."
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv('XDG_CACHE_HOME', str(tmp_path/'cache'))
+    monkeypatch.setenv('KAE_NB_DATA', str(tmp_path/'data'))
+    monkeypatch.setattr('kae_nb.benchmarks.own_process', lambda expression: None)      # a process takes seconds, and cannot change this one
+    threads, umask, handler = torch.get_num_threads(), os.umask(0o027), signal.signal(signal.SIGINT, lambda *_: None)
+    torch.set_num_threads(2)
+    torch.manual_seed(3)
+    np.random.seed(4)
+    random.seed(5)
+    with warnings.catch_warnings(), plt.rc_context({'lines.linewidth': 3.3, 'image.cmap': 'magma'}):
+        warnings.simplefilter('ignore')
+        warnings.filterwarnings('ignore', message='a filter of the user')
+        plt.figure()
+        yield
+        plt.close('all')
+    torch.set_num_threads(threads)
+    os.umask(umask)
+    signal.signal(signal.SIGINT, handler)
+
+@pytest.mark.parametrize('line', CALLS)
+def test_leaves_all_as_it_was(line, things, unusual):
+    "Two models, one part of each in evaluation mode and a layer, and the process: all as before the call."
+    from kae_nb.autoencoder import AutoEncoder
+    from kae_nb.polynomial import PolynomialLayer
+    models = dict(model=AutoEncoder(64, 4, [8], order=1), other=AutoEncoder(64, 4, [8], order=1), layer=PolynomialLayer(3, 2))
+    for name in ('model', 'other'): models[name].encoder[0].eval()
+    named = {**modules(), **{other: modules()[name] for other, name in OTHER_NAMES.items()}}
+    known = {**named, **things, **models, 'torch': torch, 'np': np, 'plt': plt, 'sys': sys, 'Path': Path, 'within': within, 'raises': pytest.raises,
+             'generator': torch.Generator().manual_seed(0), 'weight': torch.zeros((), requires_grad=True), 'z': torch.rand(60, 4)}
+    def state(): return process_state() | {name: model_state(model) for name, model in models.items()}
+    before = state()
+    assert before['denormals'] != 0
+    eval(line, known)
+    changed = differences(before, state())
+    may, why = MAY_CHANGE.get(name_of(line), (set(), ''))
+    assert changed <= may, f'{line} changes {", ".join(sorted(changed - may))}'
+
+IMPORTS = '''
+import sys
+import faiss, fastcore.script, filelock, fsspec, joblib, matplotlib.pyplot, pandas, PIL.Image, safetensors.torch, scipy.ndimage, scipy.spatial, torch, torchvision
+import sklearn.decomposition, sklearn.linear_model, sklearn.manifold, sklearn.neighbors, sklearn.neural_network, sklearn.svm
+from test_state import differences, modules, process_state
+import importlib, pkgutil
+package = importlib.util.find_spec('kae_nb').submodule_search_locations
+for name in sorted(m.name for m in pkgutil.iter_modules(package) if not m.name.startswith('_')):
+    before = process_state()
+    importlib.import_module(f'kae_nb.{name}')
+    print(name, *differences(before, process_state()))
+'''
+
+def test_imports_change_nothing():
+    "Importing each module, in a fresh process that has imported what others wrote."
+    paths = os.pathsep.join(map(str, [tests, tests.parent]))
+    done = subprocess.run([sys.executable, '-c', IMPORTS], capture_output=True, text=True, timeout=200, env={**os.environ, 'PYTHONPATH': paths})
+    assert done.stdout.split('\n')[:-1] == sorted(modules()), done.stdout + done.stderr[-1000:]
+
+@pytest.mark.skipif(os.name != 'posix', reason='limits of files, forks')
+def test_trials(tmp_path):
+    "A tenth of the trials but for the kills: tests/trials.py."
+    done = subprocess.run([sys.executable, tests/'trials.py', 'flips', 'disk', 'calls', '--quick'], cwd=tmp_path, capture_output=True, text=True, timeout=500)
+    assert done.returncode == 0, done.stdout + done.stderr[-1000:]
+    assert list(tmp_path.iterdir()) == []
