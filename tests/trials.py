@@ -8,7 +8,7 @@ for name in ('OMP_NUM_THREADS', 'OPENBLAS_NUM_THREADS', 'MKL_NUM_THREADS'): os.e
 for name in ('http_proxy', 'https_proxy'): os.environ[name] = 'http://127.0.0.1:9'                      # where nobody answers
 os.environ['MPLBACKEND'] = 'Agg'
 
-import argparse, gzip, importlib, io, json, random, shlex, shutil, signal, socket, struct, subprocess, sys, tempfile, time, traceback, warnings
+import argparse, gzip, importlib, io, json, pkgutil, random, shlex, shutil, signal, socket, struct, subprocess, sys, tempfile, time, traceback, warnings
 from contextlib import contextmanager, redirect_stderr, redirect_stdout
 from functools import partial
 from importlib.util import find_spec
@@ -17,36 +17,27 @@ from unittest import mock
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))         # the library beside these tests
 
+import matplotlib
 import numpy as np
 import pandas as pd
 import torch
 from PIL import Image
-from torch import nn
 import tqdm as bars
 
+import kae_nb
 from kae_nb import experiments, runs
-from kae_nb.autoencoder import AutoEncoder, decode, encode, reconstruct, reconstruction_errors
-from kae_nb.benchmarks import bench_layers, bench_training, compare_speed, kae_bench
-from kae_nb.capacity import capacity_models
-from kae_nb.classification import confusion, evaluate_classification, label_curve, nearest_labels, nearest_neighbor_accuracy, probe_accuracy
-from kae_nb.commands import demo, kae_demo
-from kae_nb.convergence import convergence_jobs
-from kae_nb.data import Dataset, load_dataset
-from kae_nb.denoising import MedianFilter, NoisyInput, add_noise, denoising_mse, evaluate_denoising
+from kae_nb.autoencoder import AutoEncoder
+from kae_nb.benchmarks import kae_bench
+from kae_nb.commands import kae_demo
+from kae_nb.data import load_dataset
 from kae_nb.ensemble import fit_many
-from kae_nb.evaluation import evaluate, kae_evaluate
-from kae_nb.experiments import Store, checksum, grid, pack, restore, run_grid, run_group, unpack
+from kae_nb.evaluation import kae_evaluate
+from kae_nb.experiments import Store, checksum, grid, pack, run_grid, run_group, unpack
 from kae_nb.files import read_json, read_tensors, write_json, write_safely, write_tensors
-from kae_nb.images import read_cifar, read_idx, read_image, resize
-from kae_nb.layer import check_layer
-from kae_nb.layers import edge_values, import_state, make_layer, plot_activations
-from kae_nb.reconstruction import evaluate_reconstruction, psnr, reconstruction_mse, show_reconstructions, ssim
-from kae_nb.reproduce import kae_reproduce, paper_jobs, write_report
-from kae_nb.retrieval import Index, evaluate_retrieval, neighbor_recall, recall_at_k
+from kae_nb.reconstruction import show_reconstructions
+from kae_nb.reproduce import kae_reproduce
+from kae_nb.retrieval import Index
 from kae_nb.runs import kae_train, read_settings, train_run
-from kae_nb.sources import is_available
-from kae_nb.tables import summarize, table
-from kae_nb.theorem import superposition
 from kae_nb.training import fit
 
 tqdm = partial(bars.tqdm, leave=False, disable=None)                     # no bars where nobody looks
@@ -54,6 +45,7 @@ COMMANDS = {function.__name__: function for function in (kae_demo, kae_train, ka
 SMALL = dict(latent_dim=2, epochs=1, layer_options=dict(order=1), progress=False)                       # for train_run
 DIGITS = load_dataset('digits')
 FEW = DIGITS.subset(64)
+FONTS = matplotlib.get_cachedir()                                       # matplotlib's own files stay where they are
 
 def job_of(**others): return grid({'digits': checksum(DIGITS)}, [4], {'AE': dict(layer='linear')}, [1e-3], [1e-4], [0], 1, pca=False)[0] | others
 
@@ -63,7 +55,7 @@ def inside(folder):
     before = os.getcwd()
     folder.mkdir(parents=True, exist_ok=True)
     os.chdir(folder)
-    with mock.patch.dict(os.environ, KAE_NB_DATA=str(folder/'.data'), XDG_CACHE_HOME=str(folder/'.cache')):
+    with mock.patch.dict(os.environ, KAE_NB_DATA=str(folder/'.data'), XDG_CACHE_HOME=str(folder/'.cache'), MPLCONFIGDIR=FONTS):
         try: yield folder
         finally: os.chdir(before)
 
@@ -302,7 +294,7 @@ WHOLE = {       # by suffix: what fails for a half-written file
     '.html': lambda file: file.read_text(encoding='utf-8').rindex('</html>'),
 }
 
-def contents_of(folder): return {path: path.read_bytes() for path in folder.rglob('*') if path.is_file() and '.cache' not in path.parts}
+def contents_of(folder): return {path: path.read_bytes() for path in folder.rglob('*') if path.is_file()}
 
 def left_over(folder, before):
     "What is half-written or left in a folder, beside what was there before: texts."
@@ -960,7 +952,9 @@ def calls(folder, draw, quick):
         yield name, len(chosen), problems
 
     problems, chosen = [], EXPRESSIONS[::10] if quick else EXPRESSIONS
-    known = dict(globals(), digits=DIGITS, x=DIGITS.x_train[:100], records=Store('store').read(), job=job_of(seed=5))
+    known = dict(torch=torch, nn=torch.nn, np=np, time=time, digits=DIGITS, x=DIGITS.x_train[:100], records=Store('store').read(), job=job_of(seed=5))
+    for module in pkgutil.iter_modules(kae_nb.__path__):
+        if not module.name.startswith('_'): known |= vars(importlib.import_module(f'kae_nb.{module.name}'))
     for expression in tqdm(chosen, desc='Python'):
         start = time.perf_counter()
         with warnings.catch_warnings(), redirect_stderr(io.StringIO()), redirect_stdout(io.StringIO()):
