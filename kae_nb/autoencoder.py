@@ -7,13 +7,15 @@ __all__ = ['PROTOCOLS', 'SCIKIT_LEARN', 'check_protocol', 'check_widths', 'AutoE
            'reconstruction_errors', 'mean_error']
 
 # %% ../nbs/21_autoencoder.ipynb #80d538ea
+import warnings
+
 import numpy as np
 import torch
 from fastcore.basics import patch
 from torch import nn
 
 from .files import read_tensors, write_tensors
-from .layer import check_size, evaluation_mode
+from .layer import check_device, check_size, evaluation_mode
 from .layers import LAYERS, lookup, make_layer
 
 # %% ../nbs/21_autoencoder.ipynb #4390b48b
@@ -107,7 +109,10 @@ def load(cls:AutoEncoder,
     device='cpu', # where to put the model
 ):
     "Return the model in a file, in evaluation mode; `FileNotFoundError` if there is none, `ValueError` if it is damaged or holds something else."
-    tensors, config = read_tensors(path, key='kae_nb')
+    device = check_device(device)
+    with warnings.catch_warnings(record=True) as caught:    # of a file without a digest: said once it is known to be good
+        warnings.simplefilter('always')
+        tensors, config = read_tensors(path, key='kae_nb')
     try:
         options = config.pop('layer_options')
         lookup(LAYERS, config['layer'], 'layer')            # a name: a file does not choose code to run
@@ -121,6 +126,7 @@ def load(cls:AutoEncoder,
     for tensor in tensors.values():
         if tensor.is_floating_point(): model.to(tensor.dtype)
     model.load_state_dict(tensors)
+    for warning in caught: warnings.warn(str(warning.message), stacklevel=2)
     return model.to(device).eval()
 
 # %% ../nbs/21_autoencoder.ipynb #45929566
@@ -128,7 +134,9 @@ SCIKIT_LEARN = {'encode': 'transform', 'decode': 'inverse_transform'}
 
 def _through(model, method, rows, batch_size):
     "The rows, batch by batch, through a method of a module, or through scikit-learn's method for the same."
-    rows = torch.as_tensor(rows)
+    try: rows = torch.as_tensor(rows)
+    except (RuntimeError, ValueError) as error: raise TypeError(f'expected rows of floats, a tensor or an array, got {type(rows).__name__}') from error
+    if rows.ndim == 0: raise ValueError('expected rows of floats (n, d), got a single number')
     if not rows.is_floating_point(): raise TypeError(f'expected rows of floats, got {rows.dtype}; divide bytes by 255')
     batches = rows.split(check_size('batch_size', batch_size))
     if isinstance(model, nn.Module):

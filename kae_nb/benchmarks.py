@@ -20,7 +20,7 @@ from .autoencoder import AutoEncoder
 from .commands import check_device, check_folder, command, finished, one_line_errors, say
 from .data import Dataset, is_available, load_dataset
 from .ensemble import fit_many
-from .files import remove_leftovers, write_safely
+from .files import remove_leftovers, write_json
 from .layer import BasisLayer, check_size, kept_generators, memory_of_device
 from .layers import lookup, make_layer
 from .training import check_compiler, check_rate, fit, hardware
@@ -78,6 +78,7 @@ def compare_speed(
     return dict(zip(functions, torch.tensor(times, dtype=torch.float64).median(0).values.tolist()))
 
 # %% ../nbs/52_benchmarks.ipynb #8021d22d
+@kept_generators()
 def product_rate(
     device='cpu', # where to multiply
     n:int=1024, # size of the matrices
@@ -347,7 +348,7 @@ def kae_bench(
         table = bench_layers(layers, sizes, memory_size, device=device, **settings) if what == 'layers' else bench_training(data, layers, device=device, **settings)
         result = dict(what=what, hardware=hardware(device), **settings, rows=json.loads(table.to_json(orient='records')))
         remove_leftovers(out.parent)
-        write_safely(out, lambda path: path.write_text(json.dumps(result, indent=1), encoding='utf-8'))
+        write_json(out, result)
         say(table.round(2).to_string(index=False, na_rep=''))
         if what == 'layers': say(summary(table).round(2).to_string(na_rep=''))
         say(f'results: {out}')

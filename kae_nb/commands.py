@@ -447,6 +447,7 @@ def kae_demo(
         if save: check_folder(save if Path(save).exists() else Path(save).absolute().parent)
         data = load_dataset(dataset, data_root, **parse_options(data_options, load_dataset))
         remove_leftovers(out.parent)
+        import matplotlib.pyplot as plt
         table, models, histories = demo(data, latent_dim, epochs, seed, device)
         files, problem = [], None
         if save:
@@ -458,7 +459,9 @@ def kae_demo(
                 models[name].save(file)
                 files.append(f'model:  {file}')
         try:
-            write_safely(out, plot_demo(data, table, models, histories).savefig)
+            figure = plot_demo(data, table, models, histories)
+            write_safely(out, figure.savefig)
+            plt.close(figure)
             files.insert(0, f'figure: {out}')
         except Exception as error: problem = error                  # told last: the numbers are worth as much
         say(data)

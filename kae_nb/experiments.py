@@ -274,14 +274,14 @@ def pack(
     content = _header(hashlib.sha256(rest).hexdigest()) + rest
     write_safely(path, lambda temporary: temporary.write_bytes(content))
 
-def _unzipped(content, path):
-    "The CSV of a results file; `ValueError` if its digest does not fit, and a warning if it has none."
+def _unzipped(content):
+    "The CSV of a results file, and whether it has a digest; `ValueError` if that does not fit."
     if content[:2] != b'\x1f\x8b' or len(content) < 18: raise ValueError('it is not gzip')
-    if content[3] & 0x10 or b'sha256 ' in content[:80]:
+    sealed = content[3] & 0x10 or b'sha256 ' in content[:80]
+    if sealed:
         head = len(_header('0'*64))
         if content[:head] != _header(hashlib.sha256(content[head:]).hexdigest()): raise ValueError('its digest does not fit')
-    else: warnings.warn(f'{path} has no digest, so damage could not be noticed')
-    return gzip.decompress(content)
+    return gzip.decompress(content), sealed
 
 def _check_results(frame):
     "`ValueError` for a table without rows, without a column of results, or with another type in it."
@@ -306,7 +306,7 @@ def unpack(
     if not Path(path).is_file(): raise FileNotFoundError(f'no results file {str(path)!r}{", it is a folder" if Path(path).is_dir() else ""}')
     content = Path(path).read_bytes()
     try:
-        text = _unzipped(content, path)
+        text, sealed = _unzipped(content)
         with warnings.catch_warnings():                     # of pandas 4, which reads every float to the last digit without being asked
             warnings.simplefilter('ignore')
             texts = dict.fromkeys(('dataset', 'data', 'model', 'options', 'finished', 'kae_nb', 'hardware', *LISTS), str)
@@ -315,6 +315,7 @@ def unpack(
         _check_results(frame)
     except KeyError as error: raise ValueError(f'{path} is damaged or holds no results: it lacks the column {error}') from error
     except (OSError, EOFError, zlib.error, ValueError, TypeError) as error: raise ValueError(f'{path} is damaged or holds no results: {error}') from error
+    if not sealed: warnings.warn(f'{path} has no digest, so damage could not be noticed')
     return frame
 
 def restore(
@@ -405,20 +406,25 @@ def run_group(
         begun = _begun(folder)
         for part in (begun, [job for job in jobs if job not in begun]):
             if not store.missing(part): continue
+            dataset = _data_of(part[0], data_root)
             if part is not begun:
                 part = store.missing(part)
                 _empty(folder)
                 write_json(folder/'jobs.json', dict(jobs=part))
-            _do(part, folder, store, data_root, device, compile, progress)
+            _do(part, dataset, folder, store, device, compile, progress)
         _empty(folder)
     with suppress(OSError): folder.rmdir()                  # unless another process has come
 
-def _do(jobs, folder, store, data_root, device, compile, progress):
-    "Train jobs that differ only in their seed, measure and store those that are missing."
-    name, data = jobs[0]['dataset'], jobs[0]['data']
+def _data_of(job, data_root):
+    "The data set that a job is about; `ValueError` if what there is has another checksum."
+    name, data = job['dataset'], job['data']
     if _load(name, data_root)[1] != data: _load.cache_clear()           # the files may have changed since they were loaded
     dataset, found = _load(name, data_root)
     if found != data: raise ValueError(f'the data set {name} is not the one that the jobs are about: its checksum is {found}, theirs {data}')
+    return dataset
+
+def _do(jobs, dataset, folder, store, device, compile, progress):
+    "Train jobs that differ only in their seed, measure and store those that are missing."
     dataset, start = dataset.to(device), time.perf_counter()
     trained = _train(jobs, dataset, folder, device, compile and jobs[0]['options'].get('layer') == 'wavkan', progress)
     seconds, missing = (time.perf_counter() - start)/len(jobs), store.missing(jobs)

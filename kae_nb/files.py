@@ -94,11 +94,13 @@ def read_tensors(
         with safe_open(path, 'pt') as file:
             tensors, header = {name: file.get_tensor(name) for name in file.keys()}, file.metadata() or {}
         if key not in header: raise ValueError(f'its header has no {key!r}')
-        if set(header) == {key}: warnings.warn(f'{path} has no digest, so damage could not be noticed: save it again')
-        elif header.get('sha256') != _digest(tensors, header[key]): raise ValueError('its digest does not fit')
-        return tensors, parse_json(header[key])
+        sealed = set(header) != {key}
+        if sealed and header.get('sha256') != _digest(tensors, header[key]): raise ValueError('its digest does not fit')
+        state = parse_json(header[key])
     except (SafetensorError, OSError, ValueError) as error:
         raise ValueError(f'{path} is damaged, or was not written by kae_nb ({error})') from error
+    if not sealed: warnings.warn(f'{path} has no digest, so damage could not be noticed: save it again')
+    return tensors, state
 
 # %% ../nbs/24_files.ipynb #98d6f928
 def write_json(

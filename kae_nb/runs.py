@@ -8,6 +8,7 @@ __all__ = ['RUN_DEFAULTS', 'FIT_SETTINGS', 'read_settings', 'complete_run', 'fit
 
 # %% ../nbs/54_runs.ipynb #114cfcf7
 import os, shutil, sys, warnings
+from dataclasses import asdict
 from pathlib import Path
 
 import pandas as pd
@@ -147,9 +148,7 @@ def read_run(
     other = [f'{name} is {there.get(name)!r} there and {value!r} here' for name, value in {**run, 'data': data}.items() if there.get(name) != value]
     if other: raise FileExistsError(f'{folder} holds a finished run of other settings: {"; ".join(other)}; choose another folder')
     shutil.rmtree(folder/'checkpoints', ignore_errors=True)
-    texts = pd.read_csv(folder/'history.csv', index_col='epoch', dtype=str)
-    columns = {name: [float(text) for text in texts[name]] for name in ('train_loss', 'test_loss', 'seconds')}
-    return AutoEncoder.load(folder/'model.safetensors'), History(**columns, problem=record.get('problem'))
+    return AutoEncoder.load(folder/'model.safetensors'), History(**record['history'])
 
 def train_run(
     out, # folder for the results, made if need be
@@ -176,7 +175,7 @@ def train_run(
             if history.interrupted: return model, history
             best = history.best_epoch if run['restore_best'] else len(history.test_loss)
             record = dict(settings=run, data=fingerprint(dataset.x_train), test_mse=history.test_loss[best - 1], **plain_errors(dataset, run['latent_dim'], run['seed'], run['protocol']),
-                          problem=history.problem, best_epoch=history.best_epoch, seconds=sum(history.seconds), kae_nb=__version__, hardware=hardware(device))
+                          problem=history.problem, best_epoch=history.best_epoch, seconds=sum(history.seconds), history=asdict(history), kae_nb=__version__, hardware=hardware(device))
             write_run(out, model.cpu(), history, dataset, record)
             shutil.rmtree(out/'checkpoints')
             return model, history
