@@ -11,7 +11,6 @@ import os, shutil, sys, warnings
 from dataclasses import asdict
 from pathlib import Path
 
-import pandas as pd
 import torch
 from sklearn.decomposition import PCA
 try: import tomllib
