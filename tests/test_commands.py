@@ -214,7 +214,7 @@ def test_odd_classes(digits):
     y_train, y_test = digits.y_train.clamp(max=1), digits.y_test.clamp(max=1)
     y_train[0] = 2
     table, figure = drawn(replace(digits, classes=('$1_$5', r'\alpha', '_c'), y_train=y_train, y_test=y_test, name='$a_$b'))
-    assert 'nn_accuracy' in table and [text.get_text() for text in figure.subfigs[1].axes[1].get_legend().get_texts()] == [r'\$1_\$5', r'\alpha', '_c']
+    assert 'nn_accuracy' in table and [text.get_text() for text in figure.subfigs[1].axes[1].get_legend().get_texts()] == [r'\$1_\$5', r'\alpha', ' _c']
 
 def test_single_test_image(digits):
     table, figure = drawn(replace(digits, x_test=digits.x_test[:1], y_test=digits.y_test[:1]))

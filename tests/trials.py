@@ -116,7 +116,6 @@ def kinds_of_files(folder):
 
     train_run('run', **SMALL)
     yield 'run.json', folder/'run/run.json', lambda: read_settings('run/run.json')
-    yield 'history.csv', folder/'run/history.csv', lambda: train_run('run', resume=True, **SMALL)[1].test_loss
 
     jobs, store = [job_of()], Store('store')
     def stop(*_): raise KeyboardInterrupt
