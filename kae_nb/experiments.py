@@ -8,7 +8,7 @@ __all__ = ['MODELS', 'EFFORT', 'RATES', 'SEEDS', 'MOST_JOBS', 'CURVE', 'NUMBERS'
            'run_group', 'check_engine', 'effort', 'run_grid']
 
 # %% ../nbs/40_experiments.ipynb #c3715604
-import gzip, hashlib, io, itertools, json, math, os, random, shutil, socket, threading, time, warnings, zlib
+import gzip, hashlib, io, itertools, json, math, os, random, shutil, signal, socket, threading, time, warnings, zlib
 from contextlib import ExitStack, contextmanager, suppress
 from datetime import datetime, timezone
 from functools import lru_cache
@@ -489,6 +489,8 @@ def _engine(name, address, workers):
     "An engine, running; `ConnectionError` if it cannot be started."
     with ExitStack() as running:
         running.callback(random.setstate, random.getstate())            # which Dask and Ray draw from
+        if threading.current_thread() is threading.main_thread():       # Ray takes this signal for itself
+            running.callback(signal.signal, signal.SIGTERM, signal.getsignal(signal.SIGTERM) or signal.SIG_DFL)
         try: settings = _start(running, name, address, workers)
         except Exception as error: raise ConnectionError(f'the engine {name!r} cannot be started ({type(error).__name__}: {error})') from error
         with joblib.parallel_config(**settings): yield
