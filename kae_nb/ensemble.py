@@ -19,7 +19,7 @@ from torch import nn
 from .autoencoder import AutoEncoder, mean_error
 from .layer import BasisLayer, check_device, check_flag, check_size, kept_generators, tracing
 from .checkpoints import checkpoints_in
-from .history import History, mean_image_error, pca_error, problem_of
+from .history import History, problem_of, references
 from .training import (OPTIMIZERS, check_compiler, check_rate, check_trainable, compile_anew,
                              complete_settings, few_threads, fingerprint, fit, highest_rates, image_orders, train)
 
@@ -323,7 +323,8 @@ def fit_many(
             options = dict(compile=compile, checkpoint_seconds=checkpoint_seconds, resume=resume, restore_best=restore_best, progress=progress)
             members += _train_each(make, dataset, group, orders_of, device, folder, options)
         else:
-            run = dict(settings=group, orders=orders_of, model=repr(sample), restore_best=restore_best, data=fingerprint(x), test_data=fingerprint(x_test))
+            run = dict(settings=group, orders=orders_of, model=repr(sample), restore_best=restore_best)
+            if checkpoint is not None: run.update(data=fingerprint(x), test_data=fingerprint(x_test))
             with checkpoints_in(folder(0), run, resume, checkpoint_seconds) as kept:
                 members += _train_group(together, models, x, x_test, group, orders_of, compile, kept, restore_best, progress)
         if members[-1].history.interrupted: break
@@ -335,11 +336,10 @@ def fit_many(
 
 def _judge(members, x, x_test, protocol):
     "Say in the history of each member if its training came to nothing, and warn if any did."
-    ended = [m for m in members if not m.history.interrupted and m.history.problem is None]
+    ended = [m for m in members if not m.history.interrupted]
     if not ended or not len(x_test): return
-    latent_dim = getattr(members[0].model, 'latent_dim', None) if protocol is None else None
-    mean_image, pca = mean_image_error(x, x_test), pca_error(x, x_test, latent_dim) if isinstance(latent_dim, int) else None
-    for m in ended: m.history.problem = problem_of(m.history.test_loss, mean_image, pca)
+    expected = references(members[0].model, x, x_test, protocol)
+    for m in ended: m.history.problem = problem_of(m.history.test_loss, *expected)
     if bad := [m for m in ended if m.history.problem]:
         warnings.warn(f'{len(bad)} of {len(members)} trainings came to nothing, such as that of seed {bad[0].seed} at lr {bad[0].lr:g}: {bad[0].history.problem}', stacklevel=3)
 
@@ -355,7 +355,6 @@ def _train_each(make, dataset, group, orders_of, device, folder, options):
                 history = fit(model, dataset, s['epochs'], s['lr'], s['weight_decay'], s['batch_size'], order, s['shuffle'], s['optimizer'], device, s['protocol'],
                               checkpoint=folder(k), **options)
         except FloatingPointError as error: history, problem = History(*[[math.nan]*s['epochs']]*3), error
-        history.problem = None                                              # judged with the others
         members.append(Member(s['seed'], s['lr'], s['weight_decay'], model.eval(), history))
         if history.interrupted: break
     if all(math.isnan(sum(m.history.train_loss)) for m in members): raise problem

@@ -22,7 +22,7 @@ from .commands import (check_device, check_model_size, check_new_folder, check_o
                              one_line, one_line_errors, option_types, option_value, parse_options, say)
 from .data import load_dataset
 from .files import locked, read_json, remove_leftovers, write_json, write_safely
-from .history import History
+from .history import History, mean_image_error
 from .layer import kept_generators
 from .layers import LAYERS, lookup
 from .reconstruction import plain, show_reconstructions
@@ -91,8 +91,7 @@ def plain_errors(
     protocol:str=None, # 'paper' for the mean over batches
 )->dict: # pca_test_mse, None if there are fewer pixels or images than numbers, and mean_image_mse
     "Return the test errors of PCA and of the mean image, by the measure of `fit`'s test loss."
-    mean = dataset.x_train.mean(0)
-    found = dict(pca_test_mse=None, mean_image_mse=mean_error((dataset.x_test - mean).square().mean(1), protocol))
+    found = dict(pca_test_mse=None, mean_image_mse=mean_image_error(dataset.x_train, dataset.x_test, protocol))
     if latent_dim <= min(dataset.x_train.shape):
         pca = PCA(latent_dim, random_state=seed % 2**32).fit(dataset.x_train.numpy())
         found['pca_test_mse'] = mean_error(reconstruction_errors(pca, dataset.x_test, clip=dataset.data_range == (0, 1)), protocol)

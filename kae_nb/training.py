@@ -22,7 +22,7 @@ from tqdm.auto import tqdm
 
 from .autoencoder import check_protocol, mean_error, reconstruction_errors
 from .checkpoints import checkpoints_in, interruption
-from .history import History, mean_image_error, pca_error, problem_of
+from .history import History, problem_of, references
 from .layer import check_device, check_flag, check_size, evaluation_mode, kept_generators
 from .layers import lookup
 from .rates import default_lr, layer_rates
@@ -377,7 +377,8 @@ def fit(
     model.to(device)
     x, x_test = dataset.x_train.to(device, first.dtype), dataset.x_test.to(device, first.dtype)
     live = dict(model.named_parameters()) | dict(model.named_buffers())
-    run = dict(settings, model=repr(model), restore_best=check_flag('restore_best', restore_best), data=fingerprint(x), test_data=fingerprint(x_test))
+    run = dict(settings, model=repr(model), restore_best=check_flag('restore_best', restore_best))
+    if checkpoint is not None: run.update(data=fingerprint(x), test_data=fingerprint(x_test))
 
     def loss_of(batch):
         with torch.autocast(x.device.type, torch.bfloat16, enabled=settings['mixed_precision']): y = model(batch)
@@ -397,8 +398,6 @@ def fit(
         history = train(x, loss_of, test, make_optimizer(model, settings, rates), settings, image_orders(len(x), seed, settings['shuffle']),
                         live, kept, rates, restore_best, progress)
     if not history.interrupted and len(x_test):
-        latent_dim = getattr(model, 'latent_dim', None) if protocol is None else None
-        pca = pca_error(x, x_test, latent_dim) if isinstance(latent_dim, int) else None
-        history.problem = problem_of(history.test_loss, mean_image_error(x, x_test), pca)
+        history.problem = problem_of(history.test_loss, *references(model, x, x_test, protocol))
         if history.problem: warnings.warn(history.problem, stacklevel=2)
     return history
