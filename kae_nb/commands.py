@@ -12,7 +12,6 @@ __all__ = ['DEMO_MODELS', 'USER_ERRORS', 'OPTION_TYPES', 'ANY_TYPE', 'TRUTH', 'd
 import inspect, math, os, re, signal, sys, tempfile, threading, time, warnings, zipfile, zlib
 from collections.abc import Sequence
 from contextlib import contextmanager, redirect_stderr, redirect_stdout
-from difflib import get_close_matches
 from functools import wraps
 from pathlib import Path
 from types import UnionType
@@ -30,9 +29,9 @@ from .autoencoder import AutoEncoder, encode, mean_error, reconstruction_errors
 from .classification import nearest_neighbor_accuracy
 from .data import load_dataset
 from .files import remove_leftovers, write_safely
-from .layer import check_size, kept_generators, memory_of_device
+from .layer import check_device as check_any_device, check_size, kept_generators, memory_of_device, suggestion
 from .layers import lookup
-from .reconstruction import plain, show_reconstructions
+from .reconstruction import closed_figures, plain, show_reconstructions
 from .training import fit
 
 # %% ../nbs/51_commands.ipynb #edb14c98
@@ -373,8 +372,7 @@ def read_arguments(
     names = [f'--{name}' for name in inspect.signature(function).parameters]
     for text in unknown:
         name = text.partition('=')[0]
-        near = get_close_matches(name, names, n=1, cutoff=0.5)
-        if text.startswith('-'): refuse(f'unknown option {name!r}: {f"did you mean {near[0]!r}? " if near else ""}--help lists all')
+        if text.startswith('-'): refuse(f'unknown option {name!r}: {suggestion(name, names)}--help lists all')
         refuse(f'{text!r} belongs to no option; --help lists all')
     return {name: value for name, value in vars(values).items() if f'--{name}' in names}
 
@@ -383,10 +381,8 @@ def check_device(
     name:str, # what the user gave, such as 'cpu' or 'cuda:1'
 )->torch.device: # a device that works
     "Return the device; `ValueError` if torch does not know it or the machine does not have it."
-    try:
-        device = torch.device(name)
-        torch.empty(1, device=device)
-    except (RuntimeError, AssertionError, NotImplementedError) as error:
+    try: device = check_any_device(name)
+    except ValueError as error:
         here = ['cpu'] + [f'cuda:{i}' for i in range(torch.cuda.device_count())] + ['mps'] * torch.backends.mps.is_available()
         raise ValueError(f'no device {name!r} on this machine; it has {", ".join(here)}') from error
     if device.type == 'meta': raise ValueError("the device 'meta' holds no numbers; choose one that can compute")
@@ -447,7 +443,6 @@ def kae_demo(
         if save: check_folder(save if Path(save).exists() else Path(save).absolute().parent)
         data = load_dataset(dataset, data_root, **parse_options(data_options, load_dataset))
         remove_leftovers(out.parent)
-        import matplotlib.pyplot as plt
         table, models, histories = demo(data, latent_dim, epochs, seed, device)
         files, problem = [], None
         if save:
@@ -459,9 +454,7 @@ def kae_demo(
                 models[name].save(file)
                 files.append(f'model:  {file}')
         try:
-            figure = plot_demo(data, table, models, histories)
-            write_safely(out, figure.savefig)
-            plt.close(figure)
+            with closed_figures(): write_safely(out, plot_demo(data, table, models, histories).savefig)
             files.insert(0, f'figure: {out}')
         except Exception as error: problem = error                  # told last: the numbers are worth as much
         say(data)

@@ -24,7 +24,7 @@ from .data import load_dataset
 from .denoising import NOISES, evaluate_denoising, show_denoising
 from .files import remove_leftovers, write_json, write_safely
 from .layer import check_size
-from .reconstruction import (as_images, check_models, codes_of, evaluate_reconstruction, show_extremes, show_pixel_errors,
+from .reconstruction import (as_images, check_models, closed_figures, codes_of, evaluate_reconstruction, show_extremes, show_pixel_errors,
                                    show_reconstructions)
 from .retrieval import check_ks, evaluate_retrieval, plot_recall, recall_curve, show_neighbors
 
@@ -45,7 +45,8 @@ def _neighbors_at_most(dataset, protocol):
 
 def _measures(model, dataset, seed, protocol, ks):
     "Measures as (name for progress, names in the row, function that returns them)."
-    x, y, clip = dataset.x_test, dataset.y_test, dataset.data_range == (0, 1)
+    x, y, data_range = dataset.x_test, dataset.y_test, dataset.data_range
+    clip = data_range == (0, 1)
 
     @cache
     def codes(): return codes_of(model, x)
@@ -57,13 +58,13 @@ def _measures(model, dataset, seed, protocol, ks):
         return replace(dataset, x_train=codes_of(model, dataset.x_train), x_test=codes(), image_shape=(1, codes().shape[1]))
 
     def about(): return dict(latent_dim=codes().shape[1], dead_units=int((codes() == codes()[0]).all(0).sum()))
-    def reconstruction(): return evaluate_reconstruction(model, x, dataset.image_shape, protocol, clip, dataset.data_range)
+    def reconstruction(): return evaluate_reconstruction(model, x, dataset.image_shape, protocol, clip, data_range)
     def recall():
         if protocol == 'paper': _check_labels(dataset)
         return evaluate_retrieval(model, x, ks, seed=seed, protocol=protocol, y=y)
     def nearest(k): return {f'accuracy_{k}nn': nearest_neighbor_accuracy(_Codes(), coded(), k)}
     def probed(probe): return {f'accuracy_{probe}': probe_accuracy(_Codes(), coded(), probe, seed=seed)}
-    def denoising(noise): return evaluate_denoising(model, x, [noise], seed, protocol, clip, dataset.data_range)
+    def denoising(noise): return evaluate_denoising(model, x, [noise], seed, protocol, clip, data_range)
 
     yield 'codes', ['latent_dim', 'dead_units'], about
     yield 'reconstruction', ['reconstruction_mse', 'psnr', 'ssim'], reconstruction
@@ -118,9 +119,9 @@ def pictures(
     left_out:dict=None, # takes up what could not be drawn, and why; else that is a warning
 )->dict: # (figure, caption) by title
     "Return the figures of a report, without those that cannot be drawn."
-    import matplotlib.pyplot as plt
-    x, shape, cmap, found, reasons = dataset.x_test, dataset.image_shape, dataset.cmap, {}, {}
-    look, clip = dict(cmap=cmap, data_range=dataset.data_range), dataset.data_range == (0, 1)
+    x, shape, found, reasons = dataset.x_test, dataset.image_shape, {}, {}
+    look = dict(cmap=dataset.cmap, data_range=dataset.data_range)
+    clip = look['data_range'] == (0, 1)
     name, model = next(iter(check_models(models).items()))
     k, near = min(100, len(x) - 1, 999), min(8, len(x) - 1)
 
@@ -143,11 +144,9 @@ def pictures(
         **{f'Denoising, {noise.replace("_", " and ")}': (lambda noise=noise: noisy(noise), 'Clean test images, noisy ones, and what each model makes of these.')
            for noise in NOISES}}
     for title, (make, caption) in tqdm(makers.items(), unit=' pictures', disable=not progress, leave=False):
-        before = plt.get_fignums()
-        try: found[title] = make(), caption
+        try:
+            with closed_figures(): found[title] = make(), caption
         except Exception as error: reasons[title] = _reason(error)                  # the others are worth having
-        for number in plt.get_fignums():
-            if number not in before: plt.close(number)
     if left_out is not None: left_out.update(reasons)
     elif reasons: warnings.warn('; '.join(f'{title!r} left out: {reason}' for title, reason in reasons.items()))
     return found

@@ -6,13 +6,12 @@
 __all__ = ['LAYERS', 'THEIR_STATES', 'lookup', 'check_options', 'make_layer', 'import_state', 'edge_values', 'plot_activations']
 
 # %% ../nbs/15_layers.ipynb #e419005f
-from difflib import get_close_matches
 from inspect import Parameter, signature
 
 import torch
 from torch import nn
 
-from .layer import check_device, check_dtype, check_flag, check_memory, check_size, evaluation_mode
+from .layer import check_device, check_dtype, check_flag, check_memory, check_size, evaluation_mode, suggestion
 from .fourier import FourierLayer
 from .polynomial import PolynomialLayer
 from .spline import BSplineLayer
@@ -35,9 +34,7 @@ def lookup(
 ):
     "Return `table[name]` (or `name` itself, if the table is no dict), or raise a `ValueError` that lists the names and the nearest one."
     if isinstance(name, str) and name in table: return table[name] if isinstance(table, dict) else name
-    near = get_close_matches(str(name).lower(), table, n=1, cutoff=0.5)
-    hint = f'did you mean {near[0]!r}? ' if near else ''
-    raise ValueError(f'unknown {what} {name!r}: {hint}known are {", ".join(map(repr, table))}')
+    raise ValueError(f'unknown {what} {name!r}: {suggestion(name, table)}known are {", ".join(map(repr, table))}')
 
 # %% ../nbs/15_layers.ipynb #888a30a0
 def check_options(
@@ -55,9 +52,7 @@ def check_options(
         if name in known:
             if known[name].annotation in (bool, 'bool') or isinstance(known[name].default, bool): check_flag(name, value)
         elif not takes_others:
-            near = get_close_matches(name, known, n=1, cutoff=0.5)
-            hint = f'did you mean {near[0]!r}? ' if near else ''
-            raise TypeError(f'layer {layer!r} has no option {name!r}: {hint}known are {", ".join(known) or "none"}')
+            raise TypeError(f'layer {layer!r} has no option {name!r}: {suggestion(name, known)}known are {", ".join(known) or "none"}')
     for name, p in known.items():
         if p.default is Parameter.empty and name not in options: raise TypeError(f'layer {layer!r} needs the option {name!r}')
 

@@ -4,18 +4,19 @@
 
 # %% auto #0
 __all__ = ['as_images', 'codes_of', 'image_scores', 'value_range', 'cuts', 'squared_errors', 'reconstruction_mse', 'psnr',
-           'check_shape', 'ssim', 'evaluate_reconstruction', 'plain', 'show_rows', 'check_models',
+           'check_shape', 'ssim', 'evaluate_reconstruction', 'plain', 'show_rows', 'closed_figures', 'check_models',
            'show_reconstructions', 'show_extremes', 'pixel_errors', 'show_pixel_errors']
 
 # %% ../nbs/30_reconstruction.ipynb #bdd2d6a3
 import math
+from contextlib import contextmanager
 
 import numpy as np
 import torch
 import torch.nn.functional as F
 
 from .autoencoder import SCIKIT_LEARN, check_protocol, encode, mean_error, reconstruct
-from .data import paper_value, tile
+from .data import paper_value, tile, usual_range
 from .layer import check_size
 
 # %% ../nbs/30_reconstruction.ipynb #8c9bb1bd
@@ -82,9 +83,7 @@ def value_range(
     if data_range is None:
         low, high = torch.as_tensor(x).aminmax()
         low, high = low.item(), high.item()
-        if 0 <= low and high <= 1: return 0., 1.
-        if -1 <= low and high <= 1: return -1., 1.
-        return low, high if high > low else low + 1
+        return usual_range(low, high) or (low, high if high > low else low + 1)
     try: low, high = map(float, data_range)
     except (TypeError, ValueError):
         raise ValueError(f'data_range must be the smallest and the largest value of a pixel, such as (0, 1), got {data_range!r}') from None
@@ -236,6 +235,16 @@ def show_rows(
     ax.tick_params(length=0)
     for side in ax.spines.values(): side.set_visible(False)
     return ax
+
+# %% ../nbs/30_reconstruction.ipynb #a4b09ddc
+@contextmanager
+def closed_figures():
+    "Close the figures that are made while the block runs, after an error too; those that were open stay open."
+    import matplotlib.pyplot as plt
+    before = set(plt.get_fignums())
+    try: yield
+    finally:
+        for number in set(plt.get_fignums()) - before: plt.close(number)
 
 # %% ../nbs/30_reconstruction.ipynb #f4cdc17e
 def check_models(

@@ -20,6 +20,7 @@ from .experiments import MODELS, RATES, SEEDS, Store, as_frame, check_engine, ch
 from .files import locked, remove_leftovers, write_safely
 from .layer import check_device, check_size
 from .layers import lookup
+from .reconstruction import closed_figures
 from .sources import is_available
 from .tables import METRICS, agreement, plot_recall_curves, table, title_of
 from .training import check_compiler, check_rate, hardware
@@ -95,12 +96,11 @@ def _figure_makers(frame, runs, tables, epochs):
 
 def _made(makers, missing):
     "What functions return, by name; why one of them does not is put into `missing`, and its half-drawn figures are closed."
-    import matplotlib.pyplot as plt
-    made, others = {}, set(plt.get_fignums())
+    made = {}
     for name, make in makers.items():
-        try: made[name] = make()
+        try:
+            with closed_figures(): made[name] = make()
         except Exception as error: missing[name] = ' '.join(f'{type(error).__name__}: {error}'.split())
-        for number in set(plt.get_fignums()) - others: plt.close(number)
     return made
 
 def _drawn(figure):

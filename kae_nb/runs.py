@@ -25,7 +25,7 @@ from .files import locked, read_json, remove_leftovers, write_json, write_safely
 from .history import History, mean_image_error
 from .layer import kept_generators
 from .layers import LAYERS, lookup
-from .reconstruction import plain, show_reconstructions
+from .reconstruction import closed_figures, plain, show_reconstructions
 from .training import check_compiler, complete_settings, fingerprint, fit, hardware
 
 # %% ../nbs/54_runs.ipynb #ccd86cac
@@ -122,13 +122,10 @@ def write_run(
     record:dict, # what run.json shall hold
 ):
     "Write the results of a run, run.json last; warns if there can be no figure."
-    import matplotlib.pyplot as plt
     model.save(folder/'model.safetensors')
     write_safely(folder/'history.csv', history.frame().to_csv)
     try:
-        figure = plot_run(model, history, dataset)
-        write_safely(folder/'figure.png', figure.savefig)
-        plt.close(figure)
+        with closed_figures(): write_safely(folder/'figure.png', plot_run(model, history, dataset).savefig)
     except OSError: raise
     except Exception as error:                                          # a side matter: the model is worth more
         record['missing'] = f'figure.png: {error}'

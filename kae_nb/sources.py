@@ -7,7 +7,7 @@ __all__ = ['DATASETS', 'as_path', 'data_root', 'find_files', 'is_available', 'st
            'read_named', 'find_parts', 'list_parts', 'check_readable', 'read_folder', 'read_arrays']
 
 # %% ../nbs/26_sources.ipynb #f044c49f
-import hashlib, json, math, os, re, shutil, socket, tempfile, warnings, zipfile
+import hashlib, json, os, re, shutil, socket, tempfile, warnings, zipfile
 from contextlib import suppress
 from pathlib import Path
 
@@ -15,7 +15,7 @@ import numpy as np
 import torch
 from fastcore.xdg import xdg_cache_home
 
-from .files import cached, files_digest
+from .files import cached, files_digest, is_over
 from .images import (IMAGE_SUFFIXES, UnreadableImages, as_text, check_brightness, check_memory, describe, file_id, list_folders,
                            list_images, read_cifar, read_idx, read_images, read_pickle, resize, to_gray)
 from .layer import check_size
@@ -152,13 +152,9 @@ def _not_found(name, root, reason):
 
 def _remove_downloads(base):
     "Remove what downloads of processes of this machine that are no longer alive left in a folder."
-    if os.name != 'posix': return
     for folder in base.glob('.download-*'):
         host, _, process = folder.name.removeprefix('.download-').rpartition('-')[0].rpartition('-')
-        if host != socket.gethostname() or not process.isdecimal(): continue
-        try: os.kill(int(process), 0)
-        except ProcessLookupError: shutil.rmtree(folder, ignore_errors=True)
-        except (OSError, OverflowError): pass               # alive, but another user's
+        if process.isdecimal() and is_over(host, int(process)): shutil.rmtree(folder, ignore_errors=True)
 
 def _download(name, root):
     "Let torchvision download and check a set, then move its files to their place; `FileNotFoundError` if it cannot be had."

@@ -9,13 +9,12 @@ __all__ = ['N_WORK', 'ALLOCATE', 'WAVELETS', 'PIECE', 'scaled_product', 'gaussia
 
 # %% ../nbs/14_wavelet.ipynb #d40e5c56
 import math
-from difflib import get_close_matches
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from .layer import check_device, check_dtype, check_input, check_memory, check_size
+from .layer import check_device, check_dtype, check_input, check_memory, check_size, suggestion
 
 # %% ../nbs/14_wavelet.ipynb #32e53ff7
 N_WORK = 6          # temporaries of a wavelet, at most
@@ -217,9 +216,7 @@ class WaveletLayer(nn.Module):
         self.in_features = check_size('in_features', in_features)
         self.out_features = check_size('out_features', out_features)
         if not isinstance(wavelet, str) or wavelet not in WAVELETS:
-            near = get_close_matches(str(wavelet).lower(), WAVELETS, n=1, cutoff=0.5)
-            hint = f'did you mean {near[0]!r}? ' if near else ''
-            raise ValueError(f'unknown wavelet {wavelet!r}: {hint}known are {", ".join(map(repr, WAVELETS))}')
+            raise ValueError(f'unknown wavelet {wavelet!r}: {suggestion(wavelet, WAVELETS)}known are {", ".join(map(repr, WAVELETS))}')
         self.wavelet = wavelet
         options = dict(device=check_device(device), dtype=check_dtype(dtype))
         check_memory(3*in_features*out_features, f'in_features={in_features}, out_features={out_features}', **options)
