@@ -5,11 +5,11 @@
 # %% auto #0
 __all__ = ['DEMO_MODELS', 'USER_ERRORS', 'OPTION_TYPES', 'ANY_TYPE', 'TRUTH', 'default_epochs', 'check_model_size', 'finished',
            'demo', 'plot_codes', 'plot_demo', 'SafeStream', 'say', 'noted_interrupt', 'one_line', 'one_line_errors',
-           'option_value', 'option_types', 'check_options', 'parse_options', 'command', 'read_arguments',
+           'option_value', 'option_types', 'check_options', 'parse_options', 'command', 'in_terminal', 'read_arguments',
            'check_device', 'check_folder', 'check_new_folder', 'check_figure', 'kae_demo', 'show_table']
 
 # %% ../nbs/51_commands.ipynb #242f37d6
-import inspect, math, os, re, signal, sys, tempfile, threading, time, warnings, zipfile, zlib
+import inspect, io, math, os, re, signal, sys, tempfile, threading, time, warnings, zipfile, zlib
 from collections.abc import Sequence
 from contextlib import contextmanager, redirect_stderr, redirect_stdout
 from functools import wraps
@@ -356,6 +356,19 @@ def command(
             with one_line_errors(function.__name__): options = read_arguments(function, sys.argv[1:])
         return function(*arguments, **options)
     return run
+
+def in_terminal(
+    command, # what `command` made
+    *arguments, # of its command line
+)->tuple: # exit status, what it printed, what it said of errors and progress
+    "Return what a command line would show, without the seconds that a process takes to begin."
+    output, errors = io.StringIO(), io.StringIO()
+    with redirect_stdout(output), redirect_stderr(errors):
+        try:
+            with one_line_errors(command.__name__): options = read_arguments(command.__wrapped__, [str(argument) for argument in arguments])
+            command(**options)
+        except SystemExit as end: return end.code, output.getvalue(), errors.getvalue()
+    return 0, output.getvalue(), errors.getvalue()
 
 def read_arguments(
     function, # whose parameters are the options

@@ -169,7 +169,7 @@ class WaveletSumBackward(torch.autograd.Function):
     generate_vmap_rule = True
 
     @staticmethod
-    def forward(*args): return wavelet_sum_backward(*args)
+    def forward(g, x, weight, translation, scale, wavelet): return wavelet_sum_backward(g, x, weight, translation, scale, wavelet)
 
     @staticmethod
     def setup_context(ctx, inputs, output): pass

@@ -8,7 +8,7 @@ import torch
 
 from kae_nb.autoencoder import AutoEncoder
 from kae_nb.benchmarks import kae_bench
-from kae_nb.commands import demo, kae_demo, one_line_errors, plot_demo, read_arguments
+from kae_nb.commands import demo, in_terminal, kae_demo, plot_demo
 from kae_nb.data import load_dataset
 
 def run(*arguments, folder, **environment):
@@ -33,16 +33,10 @@ def test_main_job(tmp_path):
     model = AutoEncoder.load(tmp_path/'models/kae3.safetensors')
     assert f'{reconstruction_mse(model, load_dataset("digits").x_test):.4f}' == lines[6].split()[-2]
 
-def end_of(function, arguments, folder, monkeypatch, capsys):
-    "How a command of these arguments ends, in this process: exit status and both outputs."
+def end_of(function, arguments, folder, monkeypatch):
+    "How a command of these arguments ends in a folder: exit status and both outputs."
     monkeypatch.chdir(folder)
-    capsys.readouterr()
-    status = 0
-    try:
-        with one_line_errors(function.__name__): options = read_arguments(function.__wrapped__, arguments)
-        function(**options)
-    except SystemExit as end: status = end.code
-    return status, *capsys.readouterr()
+    return in_terminal(function, *arguments)
 
 WRONG_DEMO = [
     (['--dataset', 'mnits'], "unknown data set 'mnits': did you mean 'mnist'? known are 'digits', 'mnist'"),
@@ -84,10 +78,10 @@ WRONG_BENCH = [
 ]
 
 @pytest.mark.parametrize('function, arguments, message', [(kae_demo, *case) for case in WRONG_DEMO] + [(kae_bench, *case) for case in WRONG_BENCH])
-def test_bad_input(tmp_path, monkeypatch, capsys, function, arguments, message):
+def test_bad_input(tmp_path, monkeypatch, function, arguments, message):
     (tmp_path/'kae_demo.png').write_bytes(b'from before')
     before, start = files(tmp_path), time.perf_counter()
-    status, output, errors = end_of(function, arguments, tmp_path, monkeypatch, capsys)
+    status, output, errors = end_of(function, arguments, tmp_path, monkeypatch)
     assert status == 2 and errors.startswith(f'{function.__name__}: ') and message in errors and errors.count('\n') == 1
     if function is kae_demo: assert output == ''
     assert files(tmp_path) == before and time.perf_counter() - start < 10
@@ -109,10 +103,10 @@ def test_layer_names():
     "An unknown layer, from Python: the command has no such option."
     with pytest.raises(ValueError, match="unknown layer 'kaes': did you mean 'kae'"): AutoEncoder(64, 4, layer='kaes')
 
-def test_sizes_of_two_sides(tmp_path, monkeypatch, capsys):
+def test_sizes_of_two_sides(tmp_path, monkeypatch):
     "A command line can say what Python and TOML can: height and width."
     for text in ('size=6x10', 'size=[6,10]', 'size=[6, 10],preprocessing=inverse'):
-        status, output, errors = end_of(kae_demo, ['--data_options', text, '--epochs', '1', '--latent_dim', '2'], tmp_path, monkeypatch, capsys)
+        status, output, errors = end_of(kae_demo, ['--data_options', text, '--epochs', '1', '--latent_dim', '2'], tmp_path, monkeypatch)
         assert status == 0 and '6×10 gray' in output, errors
 
 # Ctrl-C
@@ -220,7 +214,7 @@ def test_single_test_image(digits):
     table, figure = drawn(replace(digits, x_test=digits.x_test[:1], y_test=digits.y_test[:1]))
     assert len(table) == 5
 
-def test_problem_is_marked(tmp_path, monkeypatch, capsys):
+def test_problem_is_marked(tmp_path, monkeypatch):
     "A model whose training went wrong has a star, and the table says why."
     import kae_nb.commands as commands
     fit = commands.fit
@@ -229,14 +223,14 @@ def test_problem_is_marked(tmp_path, monkeypatch, capsys):
         history.problem = 'it learned nothing' if model.layer == 'linear' else None
         return history
     monkeypatch.setattr(commands, 'fit', worse)
-    status, output, errors = end_of(kae_demo, ['--epochs', '1', '--latent_dim', '2'], tmp_path, monkeypatch, capsys)
+    status, output, errors = end_of(kae_demo, ['--epochs', '1', '--latent_dim', '2'], tmp_path, monkeypatch)
     assert status == 0 and 'AE *' in output and '* AE: it learned nothing' in output and output.count('*') == 2
 
-def test_figure_that_fails(tmp_path, monkeypatch, capsys):
+def test_figure_that_fails(tmp_path, monkeypatch):
     "The table is printed and the models are kept; the error is told, and the status is not 0."
     import kae_nb.commands as commands
     def fail(*_): raise ValueError('no font')
     monkeypatch.setattr(commands, 'plot_demo', fail)
-    status, output, errors = end_of(kae_demo, ['--epochs', '1', '--latent_dim', '2', '--save', 'models'], tmp_path, monkeypatch, capsys)
+    status, output, errors = end_of(kae_demo, ['--epochs', '1', '--latent_dim', '2', '--save', 'models'], tmp_path, monkeypatch)
     assert status == 2 and errors.splitlines()[-1] == 'kae_demo: no font' and 'KAE (p=3)' in output
     assert len(files(tmp_path)) == 4

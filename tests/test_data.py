@@ -8,6 +8,7 @@ import pytest
 import torch
 from PIL import Image
 
+import processes
 from kae_nb.data import load_dataset
 
 rng = np.random.default_rng(0)
@@ -48,7 +49,7 @@ def files(folder): return sorted(str(p.relative_to(folder)) for p in Path(folder
 
 def run(command, *arguments, folder):
     "Run a command in `folder`; return its exit status and its two outputs."
-    done = subprocess.run([Path(sys.executable).with_name(command), *map(str, arguments)], cwd=folder, text=True, capture_output=True, timeout=300)
+    done = processes.run(command, *arguments, folder=folder)
     return done.returncode, done.stdout, done.stderr
 
 def test_commands_take_pictures(tmp_path):

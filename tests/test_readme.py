@@ -1,5 +1,5 @@
 "README.md is what index.ipynb makes."
-import importlib.util, subprocess, sys
+import subprocess, sys
 from pathlib import Path
 
 top = Path(__file__).resolve().parent.parent

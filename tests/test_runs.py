@@ -1,5 +1,5 @@
 "`kae_train` and what happens to it: killed, interrupted, damaged, fed with nonsense."
-import inspect, json, os, random, signal, subprocess, sys, time
+import inspect, json, os, signal, subprocess, sys, time
 from pathlib import Path
 
 import numpy as np, pandas as pd
@@ -7,9 +7,10 @@ import pytest
 import torch
 from safetensors.torch import load_file
 
+import processes
 import kae_nb.runs as runs
 from kae_nb.autoencoder import AutoEncoder
-from kae_nb.commands import one_line_errors, read_arguments
+from kae_nb.commands import in_terminal
 from kae_nb.files import locked, read_json
 from kae_nb.reconstruction import reconstruction_mse
 from kae_nb.runs import kae_train, train_run
@@ -19,62 +20,15 @@ settings = ['--latent_dim', '8', '--layer', 'kae', '--layer_options', 'order=2']
 
 def run(*arguments, folder):
     "Run `kae_train` in `folder`; return its exit status and its two outputs."
-    done = subprocess.run([command, *arguments], cwd=folder, text=True, capture_output=True, timeout=300)
+    done = processes.run('kae_train', *arguments, folder=folder)
     return done.returncode, done.stdout, done.stderr
 
-def end_of(arguments, folder, monkeypatch, capsys):
+def end_of(arguments, folder, monkeypatch):
     "How `kae_train` with these arguments ends, in this process: exit status and both outputs."
     monkeypatch.chdir(folder)
-    capsys.readouterr()
-    status = 0
-    try:
-        with one_line_errors('kae_train'): options = read_arguments(kae_train.__wrapped__, [str(argument) for argument in arguments])
-        kae_train(**options)
-    except SystemExit as end: status = end.code
-    return status, *capsys.readouterr()
+    return in_terminal(kae_train, *arguments)
 
 def checkpoints(folder): return sorted(Path(folder).rglob('step-*.safetensors'))
-
-EVERY_STEP = '''
-import sys
-from kae_nb.runs import train_run
-import kae_nb.runs as runs
-fit = runs.fit
-runs.fit = lambda *args, **options: fit(*args, checkpoint_seconds=0, **options)     # a checkpoint after every step
-_, history = train_run('out', resume=True, progress=False, latent_dim=8, layer_options=dict(order=2), epochs=40)
-'''
-
-def test_killed_at_random_moments(tmp_path):
-    "Ten times SIGKILL, each time resumed: the same bits in the end, and every checkpoint that a kill left can be read."
-    from kae_nb.checkpoints import read_checkpoint
-    whole, killed = tmp_path/'whole', tmp_path/'killed'
-    whole.mkdir(); killed.mkdir()
-    subprocess.run([sys.executable, '-c', EVERY_STEP], cwd=whole, check=True, timeout=300)
-    kills, moments = 0, random.Random(0)
-    last = 0
-    while kills < 10:
-        process = subprocess.Popen([sys.executable, '-c', EVERY_STEP], cwd=killed)
-        started = time.time()
-        while process.poll() is None and time.time() - started < 60:        # wait until this process has made a step of its own
-            found = checkpoints(killed)
-            if found and int(found[-1].stem[5:]) > last: break
-            time.sleep(0.005)
-        time.sleep(moments.uniform(0, 0.04))
-        process.send_signal(signal.SIGKILL)
-        process.wait()
-        if (killed/'out/run.json').exists(): break
-        kills += 1
-        files = checkpoints(killed)
-        assert files
-        for file in files: read_checkpoint(file)
-        last = int(files[-1].stem[5:])
-    assert kills == 10, f'the run ended after {kills} kills'
-    subprocess.run([sys.executable, '-c', EVERY_STEP], cwd=killed, check=True, timeout=300)
-    a, b = load_file(whole/'out/model.safetensors'), load_file(killed/'out/model.safetensors')
-    assert a.keys() == b.keys() and all(a[name].numpy().tobytes() == b[name].numpy().tobytes() for name in a)
-    first, second = (json.loads((folder/'out/run.json').read_text(encoding='utf-8')) for folder in (whole, killed))
-    assert first['test_mse'] == second['test_mse'] and first['settings'] == second['settings']
-    assert not list(killed.rglob('.*')) and not checkpoints(killed)         # nothing left over
 
 def test_interrupted(tmp_path):
     "Ctrl-C ends the command with status 130, and the same command with --resume goes on."
@@ -113,9 +67,9 @@ def test_interrupted(tmp_path):
     ('layer_options = "order=2"', "options must be names with values, got 'order=2'"),
     ('[data_options]\ngrayscale = 3', 'grayscale must be true or false'),
 ])
-def test_bad_settings(tmp_path, monkeypatch, capsys, text, message):
+def test_bad_settings(tmp_path, monkeypatch, text, message):
     (tmp_path/'run.toml').write_text(text)
-    status, output, errors = end_of(['--config', 'run.toml'], tmp_path, monkeypatch, capsys)
+    status, output, errors = end_of(['--config', 'run.toml'], tmp_path, monkeypatch)
     assert (status, output, errors.count('\n')) == (2, '', 1) and message in errors
     assert sorted(p.name for p in tmp_path.iterdir()) == ['run.toml']
 
@@ -146,22 +100,22 @@ def test_bad_settings_of_a_process(tmp_path):
     (['--out', 'binary/out'], 'cannot write to binary/out'),
     (['--device', 'cuda:99'], "no device 'cuda:99' on this machine"),
 ])
-def test_wrong_calls(tmp_path, monkeypatch, capsys, arguments, message):
+def test_wrong_calls(tmp_path, monkeypatch, arguments, message):
     "One line that names the option, status 2, no data loaded, nothing made."
     (tmp_path/'binary').write_bytes(bytes(range(256)))
     (tmp_path/'deep.json').write_text('{"settings": ' + '['*100_000)
     def load(*_, **__): raise AssertionError('data were loaded')
     load.__signature__ = inspect.signature(runs.load_dataset)
     monkeypatch.setattr(runs, 'load_dataset', load)
-    status, output, errors = end_of(arguments, tmp_path, monkeypatch, capsys)
+    status, output, errors = end_of(arguments, tmp_path, monkeypatch)
     assert (status, output, errors.count('\n')) == (2, '', 1) and errors.startswith('kae_train: ') and message in errors
     assert sorted(p.name for p in tmp_path.iterdir()) == ['binary', 'deep.json']
 
-def test_options_mean_what_they_say(tmp_path, monkeypatch, capsys):
+def test_options_mean_what_they_say(tmp_path, monkeypatch):
     "False is false on a command line, and no is no in a file."
     (tmp_path/'run.toml').write_text('shuffle = "no"\nepochs = 1\nlayer = "kan"\n[layer_options]\nbias = "off"\n')
     arguments = ['--config', 'run.toml', '--layer_options', 'bias=False,grid_range=[-2,2]', '--data_options', 'size=6x10', '--latent_dim', 2]
-    assert end_of(arguments, tmp_path, monkeypatch, capsys)[0] == 0
+    assert end_of(arguments, tmp_path, monkeypatch)[0] == 0
     settings = read_json(tmp_path/'kae_train/run.json')['settings']
     assert settings['shuffle'] is False and settings['layer_options'] == dict(bias=False, grid_range=[-2, 2]) and settings['data_options'] == dict(size=[6, 10])
     assert load_file(tmp_path/'kae_train/model.safetensors')['decoder.0.coefficients'].shape[0] == 60
@@ -210,10 +164,10 @@ def test_leftovers_go(tmp_path, monkeypatch):
     train_run(tmp_path/'out', resume=True, **SMALL)
     assert sorted(p.name for p in (tmp_path/'out').iterdir()) == ['figure.png', 'history.csv', 'model.safetensors', 'run.json']
 
-def test_best_epoch_and_problem(tmp_path, monkeypatch, capsys):
+def test_best_epoch_and_problem(tmp_path, monkeypatch):
     "A training that was thrown off: one line says so, the record too; with --restore_best the model is that of its best epoch."
     arguments = ['--latent_dim', 4, '--lr', 0.5, '--epochs', 6, '--restore_best']
-    status, output, errors = end_of(arguments, tmp_path, monkeypatch, capsys)
+    status, output, errors = end_of(arguments, tmp_path, monkeypatch)
     record, history = read_json(tmp_path/'kae_train/run.json'), pd.read_csv(tmp_path/'kae_train/history.csv', index_col='epoch')
     assert status == 0 and record['problem'] and f'kae_train: {record["problem"]}' in errors.splitlines()
     assert record['best_epoch'] == history.test_loss.idxmin() and record['test_mse'] == history.test_loss.min() and 'restore_best' in record['settings']
@@ -221,12 +175,12 @@ def test_best_epoch_and_problem(tmp_path, monkeypatch, capsys):
     assert abs(reconstruction_mse(AutoEncoder.load(tmp_path/'kae_train/model.safetensors'), x) - record['test_mse']) < 1e-6
     assert f'test MSE {record["test_mse"]:.4f}' in output and f'PCA {record["pca_test_mse"]:.4f}' in output and f'the mean image {record["mean_image_mse"]:.4f}' in output
 
-def test_changed_record(tmp_path, monkeypatch, capsys):
+def test_changed_record(tmp_path, monkeypatch):
     "One changed digit in run.json is noticed where it is used."
     train_run(tmp_path/'out', **SMALL)
     file = tmp_path/'out/run.json'
     file.write_text(file.read_text().replace('"epochs": 1', '"epochs": 2'))
-    status, output, errors = end_of(['--config', 'out/run.json', '--out', 'again'], tmp_path, monkeypatch, capsys)
+    status, output, errors = end_of(['--config', 'out/run.json', '--out', 'again'], tmp_path, monkeypatch)
     assert (status, output, errors.count('\n')) == (2, '', 1) and 'damaged' in errors and not (tmp_path/'again').exists()
 
 def test_figure_that_fails(tmp_path, monkeypatch):
