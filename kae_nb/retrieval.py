@@ -91,6 +91,11 @@ class Index:
         "Queries in parts that can be compared with all rows in 32 MB."
         return np.array_split(queries, -(-len(queries)*len(self) // 2**22)) if len(queries) else []
 
+    def _right(self, queries, found):
+        "Whether nine tenths of what was found for a few queries are among their best."
+        right = self._exhaustive(queries, found.shape[1])[1]
+        return np.mean([np.isin(row, best).mean() for row, best in zip(found, right)]) > 0.9
+
     def _candidates(self, queries, wanted):
         "Indices (m, wanted) of rows near each query, in increasing order: from faiss, or of all rows where a graph leads to fewer."
         if self.kind == 'exact': _, several = self.faiss_index.search(queries, wanted)
@@ -98,6 +103,7 @@ class Index:
         else:
             wide = faiss.SearchParametersHNSW(efSearch=max(self.faiss_index.hnsw.efSearch, wanted))
             _, several = self.faiss_index.search(queries, wanted, params=wide)
+            if self.metric == 'inner_product' and wanted > 64 and not self._right(queries[:5], several[:5]): several[:] = -1
         too_few = np.flatnonzero((several < 0).any(1))                  # −1 stands for none
         for part in self._parts(too_few): several[part] = self._exhaustive(queries[part], wanted)[1]
         several.sort(1)
