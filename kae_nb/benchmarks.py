@@ -17,7 +17,8 @@ from torch import nn
 from tqdm.auto import tqdm
 
 from .autoencoder import AutoEncoder
-from .commands import check_device, check_folder, command, finished, one_line_errors, say
+from .commands import check_device, check_folder, finished
+from .console import one_line_errors, say
 from .data import Dataset, is_available, load_dataset
 from .ensemble import fit_many
 from .files import remove_leftovers, write_json
@@ -310,7 +311,6 @@ def parse_names(
     if not names: raise ValueError(f'{what} must be names with commas between them, got {text!r}')
     return [lookup(list(known), name, what) for name in names]
 
-@command
 def kae_bench(
     what:str, # layers: each layer beside an MLP with as many parameters; training: whole trainings of each model
     layers:str=None, # names, with commas between them (default: all)

@@ -19,7 +19,8 @@ from tqdm.auto import tqdm
 
 from .autoencoder import AutoEncoder, check_protocol
 from .classification import MOST_SEED, confusion, nearest_neighbor_accuracy, plot_confusion, probe_accuracy
-from .commands import check_device, check_folder, command, one_line_errors, parse_options, say
+from .commands import check_device, check_folder, parse_options
+from .console import one_line_errors, say
 from .data import load_dataset
 from .denoising import NOISES, evaluate_denoising, show_denoising
 from .files import remove_leftovers, write_json, write_safely
@@ -222,7 +223,6 @@ def _write_all(writers):
     return problems
 
 # %% ../nbs/53_evaluation.ipynb #698af2a5
-@command
 def kae_evaluate(
     model:str, # a file that AutoEncoder.save wrote, such as one from kae_demo --save
     dataset:str='digits', # digits, mnist, fashion_mnist, cifar10, cifar100, folder:PATH or arrays:FILE.npz

@@ -12,7 +12,8 @@ from pathlib import Path
 import torch
 
 from .capacity import capacity_models, plot_capacity
-from .commands import check_new_folder, command, one_line_errors, say
+from .commands import check_new_folder
+from .console import one_line_errors, say
 from .convergence import convergence_jobs, plot_convergence
 from .data import load_dataset
 from .evaluation import report
@@ -109,7 +110,6 @@ def _drawn(figure):
     figure.savefig(file, format='png')
     return figure, file.getvalue()
 
-@command
 def kae_reproduce(
     datasets:str='mnist,fashion_mnist,cifar10,cifar100', # names that load_dataset takes, with commas between them
     latent_dims:str='16,32', # sizes of the code

@@ -18,8 +18,9 @@ except ImportError: import tomli as tomllib     # Python 3.10
 
 from . import __version__
 from .autoencoder import AutoEncoder, mean_error, reconstruction_errors
-from .commands import (check_device, check_model_size, check_new_folder, check_options, command, finished,
-                             one_line, one_line_errors, option_types, option_value, parse_options, say)
+from .commands import (check_device, check_model_size, check_new_folder, check_options, finished,
+                             option_types, option_value, parse_options)
+from .console import one_line, one_line_errors, say
 from .data import load_dataset
 from .files import locked, read_json, remove_leftovers, write_json, write_safely
 from .history import History, mean_image_error
@@ -176,7 +177,6 @@ def train_run(
             return model, history
 
 # %% ../nbs/54_runs.ipynb #27110862
-@command
 def kae_train(
     config:str=None, # a TOML file with settings, or the run.json of an earlier run
     dataset:str=None, # digits, mnist, fashion_mnist, cifar10, cifar100, folder:PATH or arrays:FILE.npz

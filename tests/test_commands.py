@@ -8,7 +8,8 @@ import torch
 
 from kae_nb.autoencoder import AutoEncoder
 from kae_nb.benchmarks import kae_bench
-from kae_nb.commands import demo, in_terminal, kae_demo, plot_demo
+from kae_nb.commands import demo, kae_demo, plot_demo
+from kae_nb.console import in_terminal
 from kae_nb.data import load_dataset
 
 def run(*arguments, folder, **environment):

@@ -7,7 +7,7 @@ import pytest
 GRID = '''
 import random, signal, sys, warnings
 import numpy, torch
-from kae_nb.commands import one_line_errors
+from kae_nb.console import one_line_errors
 from kae_nb.data import load_dataset
 from kae_nb.experiments import MODELS, Store, checksum, grid, run_grid
 folder, engine, epochs = sys.argv[1:]

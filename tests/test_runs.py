@@ -10,7 +10,7 @@ from safetensors.torch import load_file
 import processes
 import kae_nb.runs as runs
 from kae_nb.autoencoder import AutoEncoder
-from kae_nb.commands import in_terminal
+from kae_nb.console import in_terminal
 from kae_nb.files import locked, read_json
 from kae_nb.reconstruction import reconstruction_mse
 from kae_nb.runs import kae_train, train_run

@@ -87,18 +87,18 @@ commands.finished(history)
 commands.demo(digits, 2, 1, progress=False)
 commands.plot_codes(plt.gca(), z[:, :2].numpy(), y.numpy(), digits.classes, 'a')
 commands.plot_demo(digits, *of_demo)
-commands.SafeStream(sys.stdout)
-commands.say('a')
-within(commands.noted_interrupt())
-commands.one_line(ValueError('a'))
-within(commands.one_line_errors('kae_demo'))
+console.SafeStream(sys.stdout)
+console.say('a')
+within(console.noted_interrupt())
+console.one_line(ValueError('a'))
+within(console.one_line_errors('kae_demo'))
 commands.option_value('bias', 'no', [bool])
 commands.option_types(training.fit)
 commands.check_options({'size': 8}, data.load_dataset)
 commands.parse_options('size=8', data.load_dataset)
-commands.command(lambda: None)
-commands.read_arguments(commands.kae_demo.__wrapped__, ['--epochs', '3'])
-commands.in_terminal(commands.kae_demo, '--epochs', '0')
+console.read_arguments(commands.kae_demo, ['--epochs', '3'])
+console.in_terminal(commands.kae_demo, '--epochs', '0')
+console.head_of('kae_demo')
 commands.check_device('cpu')
 commands.check_folder('.')
 commands.check_new_folder('new')
@@ -342,6 +342,7 @@ NOT_CALLED = {
     'benchmarks.own_process': 'starts a process of its own, in which this one cannot change',
     'benchmarks.extra_memory': 'the same',
     'benchmarks.training_memory': 'the same',
+    'console.main': 'is the whole process of a command',
     'wavelet.one_by_one': 'is called while the module is imported',
 }
 DRAWS = 'draws first parameters, as every module of PyTorch does'

@@ -29,6 +29,7 @@ from kae_nb import experiments, runs
 from kae_nb.autoencoder import AutoEncoder
 from kae_nb.benchmarks import kae_bench
 from kae_nb.commands import kae_demo
+from kae_nb.console import in_terminal
 from kae_nb.data import load_dataset
 from kae_nb.ensemble import fit_many
 from kae_nb.evaluation import kae_evaluate
@@ -77,14 +78,13 @@ def at_most(seconds):
 
 def call(name, arguments):
     "Call a command as its console script does, in this process; return exit status, what it wrote to standard error, and seconds."
-    script, errors, start = compile(f'{name}()', name, 'exec'), io.StringIO(), time.perf_counter()
-    with mock.patch('sys.argv', [name, *arguments]), redirect_stdout(io.StringIO()), redirect_stderr(errors), warnings.catch_warnings(), at_most(60):
+    start, errors = time.perf_counter(), ''
+    with warnings.catch_warnings(), at_most(60):
         warnings.simplefilter('default')                                # as in a process of its own
         for kind in (DeprecationWarning, PendingDeprecationWarning, ImportWarning, ResourceWarning): warnings.simplefilter('ignore', kind)
-        try: status = exec(script, {'__name__': '__main__', '__file__': name, name: COMMANDS[name]})
-        except SystemExit as end: status = end.code
+        try: status, _, errors = in_terminal(COMMANDS[name], *arguments)
         except BaseException as error: status = f'{type(error).__name__}: {error}'
-    return status or 0, errors.getvalue(), time.perf_counter() - start
+    return status or 0, errors, time.perf_counter() - start
 
 def write_pictures(folder, n=6):
     "A folder of pictures, half of them in each of two classes."
@@ -919,7 +919,7 @@ def in_a_process(line):
     "Call a command in a process of its own; return exit status, what it wrote to standard error, and seconds."
     name, *arguments = shlex.split(line)
     clock = 'import atexit, time; start = time.perf_counter(); atexit.register(lambda: print(time.perf_counter() - start))'      # imports apart
-    code = f'from {COMMANDS[name].__module__} import {name}; import sys; sys.argv[0] = __file__ = {name!r}; {clock}; sys.exit({name}())'
+    code = f'import {COMMANDS[name].__module__}, sys; from kae_nb.console import main; sys.argv[0] = {name!r}; {clock}; main()'
     path = os.pathsep.join(filter(None, [str(Path(__file__).resolve().parent.parent), os.environ.get('PYTHONPATH')]))
     done = subprocess.run([sys.executable, '-c', code, *arguments], capture_output=True, text=True, timeout=300, env={**os.environ, 'PYTHONPATH': path})
     return done.returncode, done.stderr, float(done.stdout.split()[-1])
