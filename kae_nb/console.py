@@ -153,7 +153,7 @@ def head_of(
     name:str, # of a command
 ): # a function that does nothing
     "Return a function with the parameters, defaults and comments of a command, whose module is not imported."
-    file = Path(inspect.getfile(say)).with_name(f'{COMMANDS[name]}.py')
+    file = Path(__file__).with_name(f'{COMMANDS[name]}.py')
     tree = ast.parse(file.read_text(encoding='utf-8'))
     head = next(node for node in tree.body if isinstance(node, ast.FunctionDef) and node.name == name)
     head.body = head.body[:1]                           # the docstring
