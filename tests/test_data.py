@@ -1,5 +1,5 @@
 "Data as users have it: in folders and files, on full disks and read-only ones, through the commands."
-import gzip, json, os, random, shutil, signal, subprocess, sys, time, warnings
+import gzip, json, os, random, shutil, subprocess, sys, warnings
 from pathlib import Path
 
 import matplotlib.pyplot
@@ -137,19 +137,33 @@ def test_full_disk(tmp_path):
 
 LOAD = "import sys; from kae_nb.data import load_dataset; print('ready', flush=True); load_dataset('mnist')"
 
+KILLED = """
+import os, signal, sys, time
+from kae_nb.data import load_dataset
+for line in sys.stdin:                                  # each time a new process, killed after so many seconds
+    process = os.fork()
+    if not process:
+        load_dataset('mnist')
+        time.sleep(60)
+    time.sleep(float(line))
+    os.kill(process, signal.SIGKILL)
+    os.waitpid(process, 0)
+    print('killed', flush=True)
+"""
+
+@pytest.mark.skipif(not hasattr(os, 'fork'), reason='this system cannot fork')
 def test_killed_while_loading(tmp_path):
     "Whenever the process is killed: what is kept is whole or not there, and the next load is right."
     images, moments = write_mnist(tmp_path/'data', n=20_000), random.Random(0)
+    killer = subprocess.Popen([sys.executable, '-c', KILLED], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
     for _ in range(8):
-        process = subprocess.Popen([sys.executable, '-c', LOAD], stdout=subprocess.PIPE)
-        process.stdout.readline()
-        time.sleep(moments.uniform(0, 0.25))
-        process.send_signal(signal.SIGKILL)
-        process.communicate()
+        print(moments.uniform(0, 0.25), file=killer.stdin, flush=True)
+        assert killer.stdout.readline() == 'killed\n'
         for file in (tmp_path/'data').glob('decoded/mnist-*'): file.unlink() if moments.random() < 0.5 else None
         with warnings.catch_warnings():
             warnings.simplefilter('error')                                  # a damaged file would be warned of
             assert equals(load_dataset('mnist'), images)
+    killer.communicate()
 
 def test_two_at_once(tmp_path):
     "Several processes that load the same set for the first time do not disturb each other."
