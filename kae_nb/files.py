@@ -7,7 +7,7 @@ __all__ = ['write_safely', 'is_over', 'remove_leftovers', 'parse_json', 'write_t
            'read_json', 'files_digest', 'cached', 'locked']
 
 # %% ../nbs/24_files.ipynb #e43abcb7
-import hashlib, json, os, re, secrets, socket, warnings
+import hashlib, json, os, re, secrets, shutil, socket, warnings
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
@@ -19,23 +19,23 @@ from safetensors.torch import save_file
 # %% ../nbs/24_files.ipynb #d2125b80
 def write_safely(
     path, # where the file should be in the end
-    write, # called with a temporary path in the same folder, writes the file there
+    write, # called with a temporary path on the same disk, writes the file there
 ):
-    "Call `write(temporary)`, then rename the result to `path`: whoever reads `path` sees the old file or the new one, whole. `OSError` if it cannot be written."
+    "Call `write(temporary)`, then move the result to `path`: whoever reads `path` sees the old file or the new one, whole. `OSError` if it cannot be written."
     path = Path(path)
-    name = f'.kae_nb-{socket.gethostname()}-{os.getpid()}-{secrets.token_hex(8)}{path.suffix}'
-    temporary = path.with_name(name)
+    workshop = path.with_name(f'.kae_nb-{socket.gethostname()}-{os.getpid()}-{secrets.token_hex(8)}')
+    temporary = workshop/path.name
     try:
+        workshop.mkdir(0o700)
         with open(temporary, 'xb') as file: mode = os.fstat(file.fileno()).st_mode
         write(temporary)
         os.chmod(temporary, mode)
         os.replace(temporary, path)
     except OSError as error:
-        if error.filename is not None and Path(error.filename) not in (temporary, path): raise      # of another file
+        if error.filename is not None and Path(error.filename) not in (workshop, temporary, path): raise      # of another file
         raise OSError(error.errno, f'cannot write {path}: {error.strerror or error}') from error
     except (SafetensorError, RuntimeError) as error: raise OSError(f'cannot write {path}: {error}') from error
-    finally:
-        with suppress(OSError): temporary.unlink(missing_ok=True)
+    finally: shutil.rmtree(workshop, ignore_errors=True)
 
 # %% ../nbs/24_files.ipynb #8ffcd6b4
 def is_over(
@@ -55,9 +55,8 @@ def remove_leftovers(
 ):
     "Remove what `write_safely` of processes of this machine that are no longer alive left in a folder."
     for path in Path(folder).glob('.kae_nb-*'):
-        found = re.fullmatch(r'\.kae_nb-(.+)-(\d+)-[0-9a-f]{16}(\..*)?', path.name)
-        if found and is_over(found[1], int(found[2])):
-            with suppress(OSError): path.unlink()
+        found = re.fullmatch(r'\.kae_nb-(.+)-(\d+)-[0-9a-f]{16}', path.name)
+        if found and is_over(found[1], int(found[2])): shutil.rmtree(path, ignore_errors=True)      # which follows no link
 
 # %% ../nbs/24_files.ipynb #5e86a2bb
 def parse_json(
@@ -131,7 +130,9 @@ def read_json(
         text = data.decode()
         content = parse_json(text)
         if not isinstance(content, dict): raise ValueError(f'it holds a {type(content).__name__}, expected a dict')
-        if '"sha256": "' not in text[:20]: warnings.warn(f'{path} has no digest, so damage could not be noticed')
+        name, value = next(iter(content.items()), (None, None))
+        sealed = name == 'sha256' or isinstance(value, str) and re.fullmatch('[0-9a-f]{64}', value)     # one is left where the other is damaged
+        if not sealed: warnings.warn(f'{path} has no digest, so damage could not be noticed')
         else:
             digest = content.pop('sha256')
             if hashlib.sha256(text.replace(digest, '', 1).encode()).hexdigest() != digest:

@@ -146,8 +146,10 @@ def test_leftovers_go(tmp_path):
     from kae_nb.experiments import Store, run_grid
     ended = subprocess.Popen([sys.executable, '-c', ''])
     ended.wait()
-    names = [f'.kae_nb-{socket.gethostname()}-{pid}-{"0"*16}.json' for pid in (ended.pid, os.getpid())]
-    for name in names: (tmp_path/name).write_text('half')
+    names = [f'.kae_nb-{socket.gethostname()}-{pid}-{"0"*16}' for pid in (ended.pid, os.getpid())]
+    for name in names:
+        (tmp_path/name).mkdir()
+        (tmp_path/name/'half.json').write_text('half')
     target = tmp_path/'target'
     target.mkdir()
     (target/'mine').write_text('mine')
