@@ -21,6 +21,7 @@ import pandas as pd
 import torch
 from fastcore.xdg import xdg_cache_home
 from fsspec.core import url_to_fs
+from joblib.externals.loky import get_reusable_executor
 from sklearn.decomposition import PCA
 from tqdm.auto import tqdm
 
@@ -468,9 +469,15 @@ def check_engine(
     else: reason = ', but somebody else'
     if not found: raise ConnectionError(f'no {engine} cluster answers at {address!r}{reason}; give another address (--address), or none for a cluster on this machine')
 
+def _end_idle_workers():
+    "End joblib's processes, which would wait for more work for five minutes and keep their memory."
+    get_reusable_executor(reuse=True).shutdown()
+
 def _start(running, name, address, workers):
     "Start an engine or connect to it, in an ExitStack; return joblib's settings for it."
-    if name == 'loky': return dict(backend='loky', n_jobs=workers)
+    if name == 'loky':
+        running.callback(_end_idle_workers)
+        return dict(backend='loky', n_jobs=workers)
     if name == 'dask':
         from dask.distributed import Client
         local = dict(n_workers=workers, threads_per_worker=1, dashboard_address=None)
