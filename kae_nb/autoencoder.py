@@ -7,7 +7,7 @@ __all__ = ['PROTOCOLS', 'SCIKIT_LEARN', 'check_protocol', 'check_widths', 'AutoE
            'reconstruction_errors', 'mean_error']
 
 # %% ../nbs/21_autoencoder.ipynb #80d538ea
-import warnings
+import sys, warnings
 
 import numpy as np
 import torch
@@ -16,7 +16,7 @@ from torch import nn
 
 from .files import read_tensors, write_tensors
 from .layer import check_device, check_size, evaluation_mode
-from .layers import LAYERS, lookup, make_layer
+from .layers import LAYERS, find_layer, make_layer
 
 # %% ../nbs/21_autoencoder.ipynb #4390b48b
 PROTOCOLS = None, 'paper'
@@ -44,7 +44,7 @@ class AutoEncoder(nn.Module):
         in_features:int, # d, the number of pixels
         latent_dim:int, # how many numbers a code has
         hidden_dims=(), # widths of layers between image and code; the decoder mirrors them
-        layer='kae', # a name in LAYERS, a class or a callable, see make_layer
+        layer='kae', # a name in LAYERS, 'package.module:Class', a class or a callable, see make_layer
         protocol:str=None, # None, or 'paper' for a ReLU on the code
         **layer_options, # what the layers take, such as order=2
     ):
@@ -74,15 +74,25 @@ class AutoEncoder(nn.Module):
 
     def forward(self, x): return self.decode(self.encode(x))
 
+# %% ../nbs/21_autoencoder.ipynb #94f4412a
+def _name_of(layer):
+    "The name under which a layer is found again: in `LAYERS`, or 'package.module:Class'; `ValueError` if there is none."
+    names = [name for name, make in LAYERS.items() if layer in (name, make)]
+    if names: return names[0]
+    if isinstance(layer, str): return layer
+    module, name = getattr(layer, '__module__', None), getattr(layer, '__qualname__', None)
+    if module != '__main__' and getattr(sys.modules.get(module), str(name), None) is layer and isinstance(layer, type): return f'{module}:{name}'
+    raise ValueError(f'only layers with a name can be saved, got layer={layer!r}: define yours as a class in a module, '
+                     'or put it into kae_nb.layers.LAYERS under a name')
+
 # %% ../nbs/21_autoencoder.ipynb #d5a5cef3
 @patch
 def save(self:AutoEncoder,
     path, # file to write, usually ….safetensors
 ):
-    "Write the model to a safetensors file; `ValueError` for layers without a name in `LAYERS` or options that JSON cannot hold, `OSError` if it cannot be written."
-    if self.layer not in LAYERS:
-        raise ValueError(f'only layers with a name can be saved, got layer={self.layer!r}: put yours into kae_nb.layers.LAYERS under a name')
-    config = {name: getattr(self, name) for name in ('in_features', 'latent_dim', 'hidden_dims', 'layer', 'protocol')}
+    "Write the model to a safetensors file; `ValueError` for layers that no name leads to or options that JSON cannot hold, `OSError` if it cannot be written."
+    config = {name: getattr(self, name) for name in ('in_features', 'latent_dim', 'hidden_dims', 'protocol')}
+    config['layer'] = _name_of(self.layer)
     config['layer_options'] = {name: value for name, value in self.layer_options.items() if name not in ('device', 'dtype')}
     try: write_tensors(path, self.state_dict(), config, key='kae_nb')
     except TypeError as error: raise ValueError(f'layer_options={config["layer_options"]} cannot be saved: {error}') from error
@@ -103,10 +113,22 @@ def _check_state(
         if tensor.shape != other.shape or tensor.is_floating_point() != other.is_floating_point():
             raise ValueError(f'{path} does not fit the model it describes: {name} has shape {tuple(other.shape)} and type {other.dtype}, expected {tuple(tensor.shape)}')
 
+def _check_layer_name(
+    name:str, # in a file
+    layer, # what the caller says that it is, or None
+):
+    "A `ValueError` if a file names another layer than its caller does, or one in a module that nobody has imported: a file does not choose code to run."
+    module, _, _ = name.partition(':')
+    if layer is not None and name not in (layer, _name_of(layer)): raise ValueError(f'its layer is {name!r}, not {layer!r}')
+    if layer is None and ':' in name and module not in sys.modules:
+        raise ValueError(f'its layer is {name!r}, of a module that is not imported: import it, or say layer={name!r} if you trust it')
+    find_layer(name)
+
 @patch(cls_method=True)
 def load(cls:AutoEncoder,
     path, # a file that save wrote
     device='cpu', # where to put the model
+    layer=None, # the layer that it must have: needed for one of a module of your own that is not imported yet
 ):
     "Return the model in a file, in evaluation mode; `FileNotFoundError` if there is none, `ValueError` if it is damaged or holds something else."
     device = check_device(device)
@@ -115,7 +137,7 @@ def load(cls:AutoEncoder,
         tensors, config = read_tensors(path, key='kae_nb')
     try:
         options = config.pop('layer_options')
-        lookup(LAYERS, config['layer'], 'layer')            # a name: a file does not choose code to run
+        _check_layer_name(config['layer'], layer)
         if {'device', 'dtype'} & options.keys(): raise ValueError('a device or dtype is no option of a saved layer')
         if len(config['hidden_dims']) > len(tensors): raise ValueError(f'{len(config["hidden_dims"])} layers, {len(tensors)} tensors')
         with torch.random.fork_rng(devices=[]), torch.device('meta'): shapes = cls(**config, **options).state_dict()

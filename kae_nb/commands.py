@@ -26,17 +26,12 @@ from .console import SafeStream, one_line_errors, say
 from .data import load_dataset
 from .files import remove_leftovers, write_safely
 from .layer import check_device as check_any_device, check_size, kept_generators, memory_of_device
-from .layers import lookup
+from .layers import RECORDS, lookup
 from .reconstruction import closed_figures, plain, show_reconstructions
 from .training import fit
 
 # %% ../nbs/51_commands.ipynb #edb14c98
-DEMO_MODELS = {     # name in the table: what AutoEncoder takes
-    'AE': dict(layer='linear'),
-    'KAE (p=1)': dict(layer='kae', order=1),
-    'KAE (p=2)': dict(layer='kae', order=2),
-    'KAE (p=3)': dict(layer='kae', order=3),
-}
+DEMO_MODELS = {**RECORDS['linear'].models(), **RECORDS['kae'].models()}         # name in the table: what AutoEncoder takes
 
 def default_epochs(
     n:int, # number of training images

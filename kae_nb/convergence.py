@@ -9,7 +9,7 @@ __all__ = ['convergence_jobs', 'plot_convergence']
 import pandas as pd
 
 from .experiments import MODELS, SEEDS, grid
-from .tables import title_of
+from .tables import in_order, title_of
 
 # %% ../nbs/42_convergence.ipynb #8469a660
 def convergence_jobs(
@@ -28,12 +28,12 @@ def plot_convergence(
 ):
     "Draw the mean test loss by epoch, with a band from the lowest to the highest seed, and PCA's error; return the figure. `ValueError` if there are no such jobs."
     import matplotlib.pyplot as plt
-    long = frame[(frame.epochs == epochs) & (frame.lr == 1e-4) & (frame.weight_decay == 1e-4) & frame.model.isin(MODELS)]
+    long = frame[(frame.epochs == epochs) & (frame.lr == 1e-4) & (frame.weight_decay == 1e-4)]
     panels = list(long.groupby(['dataset', 'latent_dim']))
     if not panels: raise ValueError(f'no jobs of {epochs} epochs in these results')
     figure, axes = plt.subplots(1, len(panels), figsize=(4*len(panels) + 1.2, 3.4), squeeze=False, layout='constrained')
     for ax, ((dataset, dim), part) in zip(axes[0], panels):
-        for k, model in enumerate(MODELS):
+        for k, model in enumerate(in_order(long.model)):
             losses = part[part.model == model].test_losses.tolist()
             if not losses: continue
             low, mean, high = (pd.DataFrame(losses).agg(how) for how in ('min', 'mean', 'max'))

@@ -230,6 +230,7 @@ def kae_evaluate(
     data_options:str='', # what else load_dataset takes, such as size=32,grayscale=false
     seed:int=0, # of the images drawn for recall, the labels drawn for classifiers, and the noise
     protocol:str=None, # paper: the paper's definitions of error, recall and denoising
+    layer:str=None, # package.module:Class, for a model with a layer of your own
     out:str='kae_evaluate.html', # file for the report, or a folder; the numbers go to a .json beside it
     device:str=None, # cpu, cuda, cuda:1, mps (default: a GPU if there is one)
 ):
@@ -239,7 +240,7 @@ def kae_evaluate(
         check_protocol(protocol)
         check_size('seed', seed, 0, MOST_SEED)
         out = check_report(out)
-        network = AutoEncoder.load(model, device)
+        network = AutoEncoder.load(model, device, layer)
         data = load_dataset(dataset, data_root, **parse_options(data_options, load_dataset))
         codes_of(network, data.x_test[:2])                      # does it take these images?
         remove_leftovers(out.parent)

@@ -4,11 +4,14 @@
 
 # %% auto #0
 __all__ = ['PIECE', 'check_size', 'suggestion', 'check_flag', 'check_device', 'check_dtype', 'memory_of_device', 'check_memory',
-           'tracing', 'check_input', 'BasisLayer', 'kept_generators', 'evaluation_mode', 'check_layer', 'Expansion']
+           'tracing', 'check_input', 'BasisLayer', 'kept_generators', 'evaluation_mode', 'check_layer', 'Expansion',
+           'LayerRecord']
 
 # %% ../nbs/10_layer.ipynb #965ff5aa
 import copy, os, pickle
+from collections.abc import Callable
 from contextlib import contextmanager
+from dataclasses import dataclass
 from difflib import get_close_matches
 from math import prod
 from pathlib import Path
@@ -270,3 +273,25 @@ class Expansion(torch.autograd.Function):
 
     @staticmethod
     def backward(ctx, g): return ctx.slope(*ctx.saved_tensors, g), None, None
+
+# %% ../nbs/10_layer.ipynb #c22c4c91
+@dataclass(frozen=True)
+class LayerRecord:
+    "What the rest of the library knows of a kind of layer."
+    name:str                        # what layer= takes, such as 'kae'
+    make:Callable                   # the class: make(in_features, out_features, **options)
+    label:str                       # its name in tables; options can stand in it, as in 'KAE (p={order})'
+    lr:float = 1e-3                 # highest learning rate of the recipe that trains well
+    effort:float = 6                # of a training, roughly, as a multiple of an ordinary autoencoder's
+    variants:dict = None            # short name: options, for benchmarks and the grid; None: one, without options
+    from_theirs:Callable = None     # from the state_dict of another implementation to ours
+    column:int = None               # its place in the paper's tables, or None if it is not there
+    compiles:bool = False           # whether torch.compile makes its training much faster
+
+    def models(self):
+        "What `AutoEncoder` takes for each variant, by label."
+        return {self.label.format(**options): dict(layer=self.name, **options) for options in self.named_variants().values()}
+
+    def named_variants(self):
+        "Options by short name."
+        return {self.name: {}} if self.variants is None else self.variants

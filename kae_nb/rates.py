@@ -10,7 +10,7 @@ import torch
 from torch import nn
 
 from .layer import BasisLayer, evaluation_mode
-from .layers import LAYERS
+from .layers import RECORDS, record_of
 
 # %% ../nbs/27_rates.ipynb #99c1fa16
 def reach(
@@ -27,7 +27,7 @@ def reach(
     return total/(len(x)*layer.out_features)
 
 # %% ../nbs/27_rates.ipynb #ab5ae4ba
-LEARNING_RATES = {'linear': 2e-2, 'kae': 3e-3, 'kan': 2e-2, 'fourierkan': 1e-3, 'wavkan': 2e-2}
+LEARNING_RATES = {name: record.lr for name, record in RECORDS.items()}
 REACH = 2.5         # how far a step may move an output of a layer, in units of that output
 
 # %% ../nbs/27_rates.ipynb #b18323b8
@@ -37,8 +37,8 @@ def default_lr(
 )->float: # highest learning rate of the one-cycle schedule
     "Return the learning rate for the model's layer, the lowest of them if nothing is known about it; `ValueError` for SGD, which has none."
     if optimizer == 'sgd': raise ValueError("there is no default learning rate for optimizer='sgd'; give lr, 1 to 100 for images in [0, 1]")
-    layer = getattr(model, 'layer', None)
-    return next((rate for name, rate in LEARNING_RATES.items() if layer in (name, LAYERS[name])), min(LEARNING_RATES.values()))
+    try: return record_of(model.layer).lr
+    except (AttributeError, TypeError, ValueError): return min(LEARNING_RATES.values())         # a module of another kind
 
 # %% ../nbs/27_rates.ipynb #7a1ca598
 def layer_rates(

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import torch
 
-from .capacity import capacity_models, plot_capacity
+from .capacity import LARGER, capacity_models, plot_capacity
 from .commands import check_new_folder
 from .console import one_line_errors, say
 from .convergence import convergence_jobs, plot_convergence
@@ -20,7 +20,7 @@ from .evaluation import report
 from .experiments import MODELS, RATES, SEEDS, Store, as_frame, check_engine, checksum, grid, job_key, pack, restore, run_grid, unpack
 from .files import locked, remove_leftovers, write_safely
 from .layer import check_device, check_size
-from .layers import lookup
+from .layers import find_model, record_of
 from .reconstruction import closed_figures
 from .sources import is_available
 from .tables import METRICS, agreement, plot_recall_curves, table, title_of
@@ -61,7 +61,7 @@ def write_report(
 )->list: # of the files
     "Write report.html, cells.csv and the figures; return their paths. Warns of what cannot be made; `ValueError` if there are no such runs, `OSError` if nothing can be written."
     runs = frame[frame.epochs.isin([0, epochs])] if len(frame) else frame
-    tables, out, missing = runs[runs.model.isin([*MODELS, 'PCA'])] if len(runs) else runs, Path(out), {}
+    tables, out, missing = runs[~runs.model.isin(LARGER)] if len(runs) else runs, Path(out), {}
     if tables.empty: raise ValueError(f'there are no runs of {epochs} epochs to report')
     makers = {f'{METRICS[metric][0]}{", by the paper" if protocol else ""}': lambda metric=metric, protocol=protocol: table(tables, metric, protocol).to_html()
               for protocol in ('paper', None) for metric in METRICS if protocol or metric != 'accuracy_1nn'}
@@ -113,7 +113,7 @@ def _drawn(figure):
 def kae_reproduce(
     datasets:str='mnist,fashion_mnist,cifar10,cifar100', # names that load_dataset takes, with commas between them
     latent_dims:str='16,32', # sizes of the code
-    models:str=None, # names such as 'AE,KAE (p=3)' (default: all seven)
+    models:str=None, # names such as 'AE,KAE (p=3)', kae3 or package.module:Class (default: the paper's seven)
     seeds:int=10, # how many, counted from 2024
     epochs:int=10, # passes over the training images
     lrs:str='1e-4,1e-5', # learning rates
@@ -133,8 +133,8 @@ def kae_reproduce(
     with one_line_errors('kae_reproduce'):
         device = check_device(device or ('cuda' if torch.cuda.is_available() else 'cpu'))
         check_engine(engine, address, workers)
-        chosen = {name: MODELS[name] for name in split(models, 'models') if lookup(MODELS, name, 'model')} if models else MODELS
-        if compile and not address and 'WavKAN' in chosen: check_compiler(device)
+        chosen = dict(map(find_model, split(models, 'models'))) if models else MODELS
+        if compile and not address and any(record_of(model['layer']).compiles for model in chosen.values()): check_compiler(device)
         dims = [check_size('latent_dims', whole_number(dim, 'latent_dims'), most=100_000) for dim in split(latent_dims, 'latent_dims')]
         rates = {name: [check_rate(name, rate, 1.0, zero=name == 'weight_decays') for rate in split(text, name)] for name, text in (('lrs', lrs), ('weight_decays', weight_decays))}
         chosen_seeds, epochs = range(2024, 2024 + check_size('seeds', seeds, most=1000)), check_size('epochs', epochs, most=10_000)
@@ -169,7 +169,7 @@ def kae_reproduce(
             pack(records, folder/'results.csv.gz')
             files = [*write_report(frame, folder, epochs, about, left_out), folder/'results.csv.gz']
 
-        tables = frame[frame.epochs.isin([0, epochs]) & frame.model.isin([*MODELS, 'PCA'])]
+        tables = frame[frame.epochs.isin([0, epochs]) & ~frame.model.isin(LARGER)]
         for shown in _made({metric: lambda metric=metric: table(tables, metric) for metric in METRICS}, {}).values():
             say(f'\n{shown.caption}\n{shown.data.to_string()}')
         cells = agreement(tables)

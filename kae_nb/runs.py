@@ -25,7 +25,7 @@ from .data import load_dataset
 from .files import locked, read_json, remove_leftovers, write_json, write_safely
 from .history import History, mean_image_error
 from .layer import kept_generators
-from .layers import LAYERS, lookup
+from .layers import find_layer, lookup
 from .reconstruction import closed_figures, plain, show_reconstructions
 from .training import check_compiler, complete_settings, fingerprint, fit, hardware
 
@@ -63,7 +63,7 @@ def complete_run(
     for name in RUN_DEFAULTS:
         if name in types: run[name] = option_value(name, run[name], *types[name])
     run['data_options'] = check_options(run['data_options'], load_dataset)
-    run['layer_options'] = check_options(run['layer_options'], lookup(LAYERS, run['layer'], 'layer'))
+    run['layer_options'] = check_options(run['layer_options'], find_layer(run['layer']))
     model = make_model(run, 1, check_model_size, device=device)
     complete_settings(model, **fit_settings(run))
     if run['compile']: check_compiler(device)
@@ -144,7 +144,7 @@ def read_run(
     other = [f'{name} is {there.get(name)!r} there and {value!r} here' for name, value in {**run, 'data': data}.items() if there.get(name) != value]
     if other: raise FileExistsError(f'{folder} holds a finished run of other settings: {"; ".join(other)}; choose another folder')
     shutil.rmtree(folder/'checkpoints', ignore_errors=True)
-    return AutoEncoder.load(folder/'model.safetensors'), History(**record['history'])
+    return AutoEncoder.load(folder/'model.safetensors', layer=run['layer']), History(**record['history'])
 
 def train_run(
     out, # folder for the results, made if need be
@@ -182,7 +182,7 @@ def kae_train(
     dataset:str=None, # digits, mnist, fashion_mnist, cifar10, cifar100, folder:PATH or arrays:FILE.npz
     data_root:str=None, # folder with the data, where it is not in the usual place
     data_options:str=None, # what else load_dataset takes, such as size=10x14,grayscale=false
-    layer:str=None, # linear, kae, kan, fourierkan or wavkan
+    layer:str=None, # a kind of layer, such as kae (a wrong name lists all), or package.module:Class
     layer_options:str=None, # such as order=2,basis=chebyshev,bias=no or grid_range=[-2,2]
     latent_dim:int=None, # how many numbers a code has
     hidden_dims:str=None, # widths of layers between, such as 128,64
@@ -209,7 +209,7 @@ def kae_train(
         if data_options is not None: settings['data_options'] = parse_options(data_options, load_dataset)
         if layer_options is not None:
             kind = option_value('layer', settings.get('layer', RUN_DEFAULTS['layer']), [str])
-            settings['layer_options'] = parse_options(layer_options, lookup(LAYERS, kind, 'layer'))
+            settings['layer_options'] = parse_options(layer_options, find_layer(kind))
         device = check_device(device or ('cuda' if torch.cuda.is_available() else 'cpu'))
         try: _, history = train_run(out, device, resume, **settings)
         except KeyboardInterrupt: history = History(interrupted=True)

@@ -7,6 +7,8 @@ import numpy as np
 import pytest
 import torch
 
+from kae_nb.layers import RECORDS
+
 tests = Path(__file__).resolve().parent
 
 def process_state():
@@ -53,6 +55,7 @@ autoencoder.decode(model, z)
 autoencoder.reconstruct(model, x)
 autoencoder.reconstruction_errors(model, x, clip=True)
 autoencoder.mean_error(torch.zeros(300), 'paper')
+benchmarks.bench_model('kae3')
 benchmarks.mlp_of_size(64, 4, 500)
 benchmarks.count_parameters(model)
 benchmarks.PlainWavelet(4, 2)
@@ -174,7 +177,6 @@ files.files_digest([Path(saved)])
 files.cached([Path('folder/a')], 'source', lambda: ({'x': x}, {}))
 within(files.locked('.'))
 fourier.harmonics(x, 3)
-fourier.FourierLayer(3, 2)
 history_.History()
 history_.mean_image_error(x, x)
 history_.pca_error(x, x, 4)
@@ -211,13 +213,18 @@ within(layer_.kept_generators())
 within(layer_.evaluation_mode(model))
 layer_.check_layer(lambda **options: polynomial.PolynomialLayer(3, 2, **options), backend=None)
 layer_.Expansion.apply(x, lambda x: 2*x, lambda x, features, g: g)
+layer_.LayerRecord('a', print, 'A')
 layers.lookup('ab', 'a', 'letter')
+layers.find_records()
+layers.find_layer('kae_nb.polynomial:PolynomialLayer')
+layers.record_of('kae')
+layers.find_model('kae3')
+within(layers.current_folder_importable())
 layers.check_options('kae', polynomial.PolynomialLayer, {'order': 2})
 layers.make_layer('kan', 3, 2)
 layers.import_state(torch.nn.Linear(3, 2), torch.nn.Linear(3, 2).state_dict())
 layers.edge_values(layer, torch.zeros(5, 3))
 layers.plot_activations(layer, torch.rand(5, 3, generator=generator))
-polynomial.PolynomialLayer(3, 2)
 rates.reach(layer, torch.zeros(5, 3))
 rates.default_lr(model)
 rates.layer_rates(model, x, 1e-3)
@@ -289,6 +296,7 @@ tables.summarize(frame, 'recall_at_10')
 tables.compare(frame, 'recall_at_10')
 tables.table(frame, 'recall_at_10')
 tables.agreement(frame)
+tables.in_order(['AE'])
 tables.plot_recall_curves(frame)
 theorem.two_layer([[np.sin]], [np.cos], np.zeros((3, 1)))
 theorem.draw_graph([[np.sin]], [np.cos])
@@ -335,8 +343,10 @@ wavelet.wavelet_sum(*wavelet_input, 'dog')
 wavelet.wavelet_sum_backward(torch.zeros(5, 2), *wavelet_input, 'dog')
 wavelet.WaveletSum.apply(*wavelet_input, 'dog')
 wavelet.WaveletSumBackward.apply(torch.zeros(5, 2), *wavelet_input, 'dog')
-wavelet.WaveletLayer(3, 2)
 '''.strip().splitlines()
+OURS = [record for record in RECORDS.values() if record.make.__module__.startswith('kae_nb.')]        # kinds of layers, by the record of each
+def public_name(thing): return f'{thing.__module__.removeprefix("kae_nb.")}.{thing.__name__}'
+CALLS += [f'{public_name(record.make)}(3, 2)' for record in OURS]
 
 NOT_CALLED = {
     'benchmarks.own_process': 'starts a process of its own, in which this one cannot change',
@@ -344,12 +354,13 @@ NOT_CALLED = {
     'benchmarks.training_memory': 'the same',
     'console.main': 'is the whole process of a command',
     'wavelet.one_by_one': 'is called while the module is imported',
+    **{public_name(record.from_theirs): 'gives tensors of a dict other names' for record in OURS},
 }
 DRAWS = 'draws first parameters, as every module of PyTorch does'
 SHOWS = 'gives back a figure of its own, or the axes of one'
 MAY_CHANGE = {      # function: what it is for it to change, and why
-    **dict.fromkeys(['autoencoder.AutoEncoder', 'benchmarks.mlp_of_size', 'benchmarks.PlainWavelet', 'fourier.FourierLayer', 'layer.BasisLayer', 'layers.make_layer',
-                     'layers.import_state', 'polynomial.PolynomialLayer', 'spline.BSplineLayer', 'runs.make_model', 'wavelet.WaveletLayer'], ({'torch'}, DRAWS)),
+    **dict.fromkeys(['autoencoder.AutoEncoder', 'benchmarks.mlp_of_size', 'benchmarks.PlainWavelet', 'layer.BasisLayer', 'layers.make_layer',
+                     'layers.import_state', 'runs.make_model', *(public_name(record.make) for record in OURS)], ({'torch'}, DRAWS)),
     **dict.fromkeys(['capacity.plot_capacity', 'classification.plot_confusion', 'commands.plot_codes', 'commands.plot_demo', 'convergence.plot_convergence',
                      'data.Dataset', 'denoising.show_denoising', 'layers.plot_activations', 'reconstruction.show_rows', 'reconstruction.show_reconstructions',
                      'reconstruction.show_extremes', 'reconstruction.show_pixel_errors', 'retrieval.plot_recall', 'retrieval.show_neighbors', 'runs.plot_run',
