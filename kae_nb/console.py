@@ -165,6 +165,7 @@ def main():
     "Begin the command that has the name of the running program."
     name = Path(sys.argv[0]).stem
     with one_line_errors(name):
+        if name not in COMMANDS: raise ValueError(f'there is no command of this name, there are {", ".join(COMMANDS)}')
         options = read_arguments(head_of(name), sys.argv[1:])
         function = getattr(importlib.import_module(f'kae_nb.{COMMANDS[name]}'), name)
     function(**options)

@@ -486,8 +486,9 @@ def test_imports_change_nothing():
     assert done.stdout.split('\n')[:-1] == sorted(modules()), done.stdout + done.stderr[-1000:]
 
 @pytest.mark.skipif(os.name != 'posix', reason='limits of files, forks')
-def test_trials(tmp_path):
-    "A tenth of the trials: tests/trials.py."
-    done = subprocess.run([sys.executable, tests/'trials.py', '--quick'], cwd=tmp_path, capture_output=True, text=True, timeout=500)
+@pytest.mark.parametrize('which', [['--quick'], pytest.param(['kills', '--seed', '1'], marks=pytest.mark.slow)])
+def test_trials(which, tmp_path):
+    "A tenth of the trials, and all of the kills: tests/trials.py."
+    done = subprocess.run([sys.executable, tests/'trials.py', *which], cwd=tmp_path, capture_output=True, text=True, timeout=500)
     assert done.returncode == 0, done.stdout + done.stderr[-1000:]
     assert list(tmp_path.iterdir()) == []
