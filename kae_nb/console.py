@@ -114,10 +114,14 @@ def read_arguments(
     def refuse(message):
         for wrong, right in {'invalid int value:': 'expected a whole number, got', 'invalid float value:': 'expected a number, got'}.items():
             message = message.replace(wrong, right)
-        raise ValueError(message)
+        raise ValueError(re.sub('(?<=argument --)[a-z-]+', lambda option: option[0].replace('-', '_'), message))
     parser = anno_parser(function, prog=function.__name__)
     parser.error, parser.allow_abbrev = refuse, False
-    values, unknown = parser.parse_known_args(arguments)
+    spelled = {option.replace('-', '_'): option for option in parser._option_string_actions}       # fastcore 2 has dashes, fastcore 1 not
+    def as_known(argument):
+        name, equals, value = argument.partition('=')
+        return spelled.get(name.replace('-', '_'), name) + equals + value if argument.startswith('--') else argument
+    values, unknown = parser.parse_known_args([as_known(argument) for argument in arguments])
     names = [f'--{name}' for name in inspect.signature(function).parameters]
     for text in unknown:
         from kae_nb.layer import suggestion                 # brings torch, which only a mistake waits for
@@ -157,7 +161,7 @@ def head_of(
     tree = ast.parse(file.read_text(encoding='utf-8'))
     head = next(node for node in tree.body if isinstance(node, ast.FunctionDef) and node.name == name)
     head.body = head.body[:1]                           # the docstring
-    made = {}
+    made = {'__name__': f'kae_nb.{COMMANDS[name]}'}
     exec(compile(ast.Module([head], []), file, 'exec'), made)
     return made[name]
 

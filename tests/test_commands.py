@@ -50,7 +50,7 @@ WRONG_DEMO = [
     (['--seed', '99999999999999999999'], 'seed must be'),
     (['--epochs', '0'], 'epochs must be at least 1, got 0'),
     (['--epoch', '3'], "unknown option '--epoch': did you mean '--epochs'?"),
-    (['--latent-dim=3'], "unknown option '--latent-dim': did you mean '--latent_dim'?"),
+    (['--latentdim=3'], "unknown option '--latentdim': did you mean '--latent_dim'?"),
     (['figure.png'], "'figure.png' belongs to no option"),
     (['--data_options', 'grayscale=maybe'], 'grayscale must be true or false'),
     (['--data_options', 'greyscale=no'], "unknown option 'greyscale': did you mean 'grayscale'?"),
