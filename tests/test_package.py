@@ -23,7 +23,7 @@ def settings():
 
 def test_holds_the_package_and_nothing_else(wheel):
     modules = {f'kae_nb/{p.name}' for p in (top/'kae_nb').glob('*.py')}
-    assert {n for n in wheel.namelist() if '.dist-info/' not in n} == modules
+    assert {n for n in wheel.namelist() if '.dist-info/' not in n} == modules | {'kae_nb/py.typed'}
     assert any(n.endswith('LICENSE') for n in wheel.namelist())
 
 def test_metadata(wheel):
