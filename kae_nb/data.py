@@ -17,10 +17,10 @@ from fastcore.basics import patch
 from torch import Tensor
 from torch.utils.data import DataLoader, TensorDataset
 
-from .images import UnreadableImages, as_text, check_brightness, check_image_size, read_idx, read_images, resize, to_gray
+from .images import UnreadableImages, as_text, check_brightness, check_image_size, read_images, resize
 from .layer import check_device, check_flag, check_size
 from .layers import lookup
-from .sources import (DATASETS, as_path, check_readable, data_root, hold_out, is_available, list_parts, read_arrays, read_folder,
+from .sources import (DATASETS, as_path, check_readable, data_root, hold_out, is_available, list_parts, read_arrays, read_folder,      # noqa: F401 (is_available is for users of this module)
                             read_named, stratified_sample, to_rows)
 
 # %% ../nbs/20_data.ipynb #f49843a4

@@ -231,9 +231,9 @@ def check_layer(
         with torch.autocast('cpu', torch.bfloat16): half = layer(x)
         check(torch.allclose(half.float(), y, atol=0.05*y.abs().max().item()), 'autocast')
 
-        twin = new()
-        twin.load_state_dict(layer.state_dict())
-        for twin in [twin, copy.deepcopy(layer), pickle.loads(pickle.dumps(layer))]: check(torch.equal(twin(x), y), 'copies')
+        loaded = new()
+        loaded.load_state_dict(layer.state_dict())
+        for twin in [loaded, copy.deepcopy(layer), pickle.loads(pickle.dumps(layer))]: check(torch.equal(twin(x), y), 'copies')
 
         stacked, others = torch.func.stack_module_state([layer, other := new()])
         call = lambda parameters, buffers, x: torch.func.functional_call(layer, (parameters, buffers), (x,))
