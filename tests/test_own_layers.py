@@ -9,7 +9,7 @@ from kae_nb.autoencoder import AutoEncoder
 from kae_nb.data import load_dataset
 from kae_nb.ensemble import fit_many
 from kae_nb.experiments import unpack
-from kae_nb.layers import find_layer
+from kae_nb.layers import find_layer, find_model
 from kae_nb.training import fit
 from processes import run
 
@@ -31,7 +31,7 @@ class LegendreLayer(BasisLayer):
 class NoLayer: pass
 '''
 
-@pytest.fixture(params=['radial', 'own_layers:LegendreLayer'])
+@pytest.fixture(params=['radial', 'multkan', 'own_layers:LegendreLayer'])
 def layer(request, tmp_path, monkeypatch):
     "A name of a layer, in a folder where its module is."
     (tmp_path/'own_layers.py').write_text(SOURCE)
@@ -57,7 +57,7 @@ def test_grid(layer, tmp_path):
     "kae_reproduce has it in its tables, after the paper's models."
     arguments = ['--datasets', 'digits', '--latent_dims', 4, '--seeds', 1, '--epochs', 1, '--lrs', '1e-3', '--weight_decays', '1e-4', '--no_figures']
     done = run('kae_reproduce', '--models', f'{layer},AE', *arguments, folder=tmp_path)
-    label = {'radial': 'Radial'}.get(layer, layer)
+    label, _ = find_model(layer)
     assert done.returncode == 0 and label in done.stdout, done.stderr
     assert set(unpack(tmp_path/'kae_reproduce'/'results.csv.gz').model) == {label, 'AE', 'PCA'}
     assert label in (tmp_path/'kae_reproduce'/'report.html').read_text()
@@ -76,6 +76,17 @@ def test_python(layer, tmp_path):
         made.save(tmp_path/'m.safetensors')
         twin = AutoEncoder.load(tmp_path/'m.safetensors', layer=layer)
         assert torch.equal(twin(data.x_test), made(data.x_test))
+
+def test_options_of_edges(tmp_path):
+    "Options of a layer within a layer, from a command line."
+    done = run('kae_train', '--layer', 'multkan', '--layer_options', 'edges=kae,order=2,n_products=1', '--latent_dim', 4, '--epochs', 1, folder=tmp_path)
+    assert done.returncode == 0, done.stderr
+    model = AutoEncoder.load(tmp_path/'kae_train'/'model.safetensors')
+    assert (model.encoder[0].edges.order, model.encoder[0].n_products) == (2, 1)
+    for wrong, message in [('edges=kam', "did you mean 'kan'?"), ('edges=kae,ordr=2', 'ordr'), ('n_products=9', 'n_products must be at most 4'), ('n_products=x', 'n_products must be')]:
+        done = run('kae_train', '--layer', 'multkan', '--layer_options', wrong, '--latent_dim', 4, '--out', 'other', folder=tmp_path)
+        assert done.returncode == 2 and message in done.stderr and done.stderr.count('\n') == 1, done.stderr
+    assert not (tmp_path/'other').exists()
 
 def test_a_file_chooses_no_code(tmp_path, monkeypatch):
     "A model with a layer of a module that nobody has imported is refused, and so is one that names another than its caller."
