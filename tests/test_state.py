@@ -486,7 +486,8 @@ def test_imports_change_nothing():
     assert done.stdout.split('\n')[:-1] == sorted(modules()), done.stdout + done.stderr[-1000:]
 
 @pytest.mark.skipif(os.name != 'posix', reason='limits of files, forks')
-@pytest.mark.parametrize('which', [['--quick'], pytest.param(['kills', '--seed', '1'], marks=pytest.mark.slow)])
+@pytest.mark.slow
+@pytest.mark.parametrize('which', [['--quick'], ['kills', '--seed', '1']])
 def test_trials(which, tmp_path):
     "A tenth of the trials, and all of the kills: tests/trials.py."
     done = subprocess.run([sys.executable, tests/'trials.py', *which], cwd=tmp_path, capture_output=True, text=True, timeout=500)
