@@ -297,7 +297,7 @@ def parse_names(
     "Return the names in a text; `ValueError` for an unknown one, or if there are none."
     names = list(dict.fromkeys(name.strip() for name in text.split(',') if name.strip()))
     if not names: raise ValueError(f'{what} must be names with commas between them, got {text!r}')
-    return [name if ':' in name and find_layer(name) else lookup(list(known), name, what) for name in names]
+    return [lookup(list(known), name, what) for name in names]
 
 def kae_bench(
     what:str, # layers: each layer beside an MLP with as many parameters; training: whole trainings of each model
@@ -319,8 +319,9 @@ def kae_bench(
         device, out = check_device(device), Path(out)
         if out.is_dir(): out = out/'kae_bench.json'
         check_folder(out.parent)
-        known = BENCH_LAYERS if what == 'layers' else BENCH_MODELS
-        layers = list(known) if layers is None else parse_names(layers, known, 'layers')
+        own = [name.strip() for name in (layers or '').split(',') if ':' in name and find_layer(name.strip())]
+        known = [*(BENCH_LAYERS if what == 'layers' else BENCH_MODELS), *own]
+        layers = known if layers is None else parse_names(layers, known, 'layers')
         if what == 'layers':
             sizes = [parse_size(size) for size in sizes.split(',')]
             memory_size = None if memory_size == 'none' else parse_size(memory_size)

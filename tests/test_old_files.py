@@ -30,6 +30,7 @@ def test_run(tmp_path, monkeypatch):
     assert complete_run(settings)['layer'] == 'linear'
     status, output, errors = in_terminal(kae_train, '--config', OLD/'run'/'run.json')
     assert status == 0 and (tmp_path/'kae_train'/'model.safetensors').exists(), errors
+    assert read_settings(tmp_path/'kae_train'/'run.json')['lr'] == settings['lr']
 
 def test_checkpoint(tmp_path):
     "Training went on by other rates then, so the checkpoint is not gone on with, and a line says why."

@@ -463,7 +463,7 @@ kae_demo --device cuda:99 | device
 kae_demo --device meta | meta
 kae_demo --device "" --epoch 1 | --epochs
 kae_demo --latentdim 3 | --latent_dim
-kae_demo --latentdim 3 | --latent_dim
+kae_demo --latent-dims 3 | --latent_dim
 kae_demo --quiet | --quiet
 kae_demo figure.png | figure.png
 kae_demo --out nowhere/figure.png | nowhere
