@@ -687,7 +687,7 @@ AutoEncoder.load('a_folder')
 AutoEncoder.load('good.safetensors', device='x')
 model.save('nowhere/model.safetensors')
 model.save('a_folder')
-AutoEncoder(64, 4, layer=nn.Linear).save('own.safetensors')
+AutoEncoder(64, 4, layer=lambda i, o: nn.Linear(i, o)).save('own.safetensors')
 make_layer('kae', 0, 4)
 make_layer('kae', 64, 4, degree=2)
 make_layer(3, 64, 4)
@@ -951,9 +951,11 @@ def calls(folder, draw, quick):
         yield name, len(chosen), problems
 
     problems, chosen = [], EXPRESSIONS[::10] if quick else EXPRESSIONS
-    known = dict(torch=torch, nn=torch.nn, np=np, time=time, digits=DIGITS, x=DIGITS.x_train[:100], records=Store('store').read(), job=job_of(seed=5))
+    known = {}
+    ours = dict(torch=torch, nn=torch.nn, np=np, time=time, digits=DIGITS, x=DIGITS.x_train[:100], records=Store('store').read(), job=job_of(seed=5))
     for module in pkgutil.iter_modules(kae_nb.__path__):
         if not module.name.startswith('_'): known |= vars(importlib.import_module(f'kae_nb.{module.name}'))
+    known |= ours                                           # whatever the library calls its own
     for expression in tqdm(chosen, desc='Python'):
         start = time.perf_counter()
         with warnings.catch_warnings(), redirect_stderr(io.StringIO()), redirect_stdout(io.StringIO()):
