@@ -1,4 +1,5 @@
 "The package as `settings.ini` describes it."
+
 from configparser import ConfigParser
 from pathlib import Path
 from setuptools import find_packages, setup
@@ -31,7 +32,9 @@ setup(
     package_data={'kae_nb': ['py.typed']},
     python_requires=f">={settings['min_python']}",
     install_requires=settings['requirements'].split(),
-    extras_require={extra: settings[f'{extra}_requirements'].split() for extra in ('dev', 'dask', 'ray')},
+    extras_require={
+        extra: settings[f'{extra}_requirements'].split() for extra in ('dev', 'dask', 'ray')
+    },
     entry_points={
         'console_scripts': settings['console_scripts'].split(),
         'nbdev': [f"{settings['lib_name']}={settings['lib_name']}._modidx:d"],

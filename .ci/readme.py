@@ -2,33 +2,45 @@
 
 Quarto can do this too (`nbdev_readme`); this needs nothing but Python, so that the check runs everywhere.
 """
+
 import json, re, sys
 from pathlib import Path
 
 top = Path(__file__).resolve().parent.parent
 
-def text(parts): return ''.join(parts).strip('\n')
+
+def text(parts):
+    return ''.join(parts).strip('\n')
+
 
 def cell_to_markdown(cell):
     "A cell as Markdown: code in a fence, text output indented below it, nothing for hidden cells."
     source = text(cell['source'])
-    if cell['cell_type'] == 'markdown': return source
-    if source.startswith('#| hide') or not source: return ''
+    if cell['cell_type'] == 'markdown':
+        return source
+    if source.startswith('#| hide') or not source:
+        return ''
     blocks = [f'```python\n{source}\n```']
     for output in cell['outputs']:
         shown = output.get('text') or output.get('data', {}).get('text/plain', '')
-        if shown: blocks.append('\n'.join(f'    {line}' for line in text(shown).splitlines()))
+        if shown:
+            blocks.append('\n'.join(f'    {line}' for line in text(shown).splitlines()))
     return '\n\n'.join(blocks)
+
 
 def readme():
     "The README that index.ipynb makes; links to pages and pictures become links into nbs/."
-    cells = json.loads((top/'nbs/index.ipynb').read_text(encoding='utf-8'))['cells']
+    cells = json.loads((top / 'nbs/index.ipynb').read_text(encoding='utf-8'))['cells']
     body = '\n\n'.join(filter(None, map(cell_to_markdown, cells)))
     body = re.sub(r'\]\((?=images/|\w+\.ipynb)', '](nbs/', body)
     return f'<!-- made from nbs/index.ipynb by .ci/readme.py; edit that -->\n\n{body}\n'
 
+
 if __name__ == '__main__':
     if sys.argv[1:] == ['--check']:
-        if (top/'README.md').read_text(encoding='utf-8') != readme():
-            sys.exit('README.md and nbs/index.ipynb disagree: run python .ci/readme.py and commit README.md')
-    else: (top/'README.md').write_text(readme(), encoding='utf-8')
+        if (top / 'README.md').read_text(encoding='utf-8') != readme():
+            sys.exit(
+                'README.md and nbs/index.ipynb disagree: run python .ci/readme.py and commit README.md'
+            )
+    else:
+        (top / 'README.md').write_text(readme(), encoding='utf-8')

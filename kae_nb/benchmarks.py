@@ -29,183 +29,255 @@ from .wavelet import WaveletLayer
 
 # %% ../nbs/52_benchmarks.ipynb #370c6477
 def mlp_of_size(
-    in_features:int, # number of inputs
-    out_features:int, # number of outputs
-    n_parameters:int, # how many parameters it should have, as nearly as can be
-)->nn.Sequential: # linear, ReLU, linear
+    in_features: int,  # number of inputs
+    out_features: int,  # number of outputs
+    n_parameters: int,  # how many parameters it should have, as nearly as can be
+) -> nn.Sequential:  # linear, ReLU, linear
     "Return an MLP with one hidden layer of the width that comes nearest to `n_parameters`."
-    hidden = max(1, round((n_parameters - out_features)/(in_features + out_features + 1)))
-    return nn.Sequential(nn.Linear(in_features, hidden), nn.ReLU(), nn.Linear(hidden, out_features))
+    hidden = max(1, round((n_parameters - out_features) / (in_features + out_features + 1)))
+    return nn.Sequential(
+        nn.Linear(in_features, hidden), nn.ReLU(), nn.Linear(hidden, out_features)
+    )
 
-def count_parameters(model:nn.Module)->int:
+
+def count_parameters(model: nn.Module) -> int:
     "Return the number of parameters of a model."
     return sum(p.numel() for p in model.parameters())
 
 # %% ../nbs/52_benchmarks.ipynb #1ca1a3dc
 class PlainWavelet(WaveletLayer):
     "WavKAN as its formula reads: a tensor (batch, out, in) for each step of it. To compare with, not to use."
+
     def forward(self, x):
-        u = (x[:, None, :] - self.translation)/self.scale
-        psi = 2/(math.sqrt(3)*math.pi**0.25) * (u**2 - 1)*torch.exp(-u**2/2)
-        return self.norm((self.weight*psi).sum(2))
+        u = (x[:, None, :] - self.translation) / self.scale
+        psi = 2 / (math.sqrt(3) * math.pi**0.25) * (u**2 - 1) * torch.exp(-(u**2) / 2)
+        return self.norm((self.weight * psi).sum(2))
 
 # %% ../nbs/52_benchmarks.ipynb #54a801c0
 def step(
-    layer, # a module
-    x, # (batch, in_features), requires a gradient
-    g, # (batch, out_features), the gradient of the loss
-)->tuple[float, float]: # seconds
+    layer,  # a module
+    x,  # (batch, in_features), requires a gradient
+    g,  # (batch, out_features), the gradient of the loss
+) -> tuple[float, float]:  # seconds
     "Run one forward and one backward pass; return the time of each."
+
     def clock():
-        if x.is_cuda: torch.cuda.synchronize()
+        if x.is_cuda:
+            torch.cuda.synchronize()
         return time.perf_counter()
-    for p in (x, *layer.parameters()): p.grad = None
+
+    for p in (x, *layer.parameters()):
+        p.grad = None
     start = clock()
     y = layer(x)
     middle = clock()
     y.backward(g)
     return middle - start, clock() - middle
 
+
 def compare_speed(
-    functions:dict, # functions without arguments by name; each returns a tuple of times, such as (forward, backward)
-    seconds:float=2.0, # for how long to go on
-    least:int=5, # rounds to do in any case, after one that is not counted
-)->dict: # name: list of medians
+    # functions without arguments by name; each returns a tuple of times, such as (forward,
+    # backward)
+    functions: dict,
+    seconds: float = 2.0,  # for how long to go on
+    least: int = 5,  # rounds to do in any case, after one that is not counted
+) -> dict:  # name: list of medians
     "Call the functions in turn until the time is up; return the median of each of their times. `ValueError` for a time that never ends."
     seconds = check_rate('seconds', seconds, zero=True)
-    for function in functions.values(): function()
+    for function in functions.values():
+        function()
     times, end = [], time.perf_counter() + seconds
-    while len(times) < least or time.perf_counter() < end: times.append([function() for function in functions.values()])
+    while len(times) < least or time.perf_counter() < end:
+        times.append([function() for function in functions.values()])
     return dict(zip(functions, torch.tensor(times, dtype=torch.float64).median(0).values.tolist()))
 
 # %% ../nbs/52_benchmarks.ipynb #8021d22d
 @kept_generators()
 def product_rate(
-    device='cpu', # where to multiply
-    n:int=1024, # size of the matrices
-)->float: # operations a second
+    device='cpu',  # where to multiply
+    n: int = 1024,  # size of the matrices
+) -> float:  # operations a second
     "Return how many multiplications and additions a second this machine does in the product of two n × n matrices."
     a, b = torch.rand(2, n, n, device=device)
+
     def multiply():
         start = time.perf_counter()
         c = a @ b
-        if c.is_cuda: torch.cuda.synchronize()
-        return time.perf_counter() - start,
-    return 2*n**3 / compare_speed({'product': multiply}, 0.3)['product'][0]
+        if c.is_cuda:
+            torch.cuda.synchronize()
+        return (time.perf_counter() - start,)
+
+    return 2 * n**3 / compare_speed({'product': multiply}, 0.3)['product'][0]
 
 # %% ../nbs/52_benchmarks.ipynb #9bcdddf0
 def peak_memory(
-    work, # a function without arguments, called twice: the first time loads and caches what it uses
-    device:torch.device, # where it computes
-)->int: # bytes beyond what was held before, in this process; None if this system does not tell
+    # a function without arguments, called twice: the first time loads and caches what it uses
+    work,
+    device: torch.device,  # where it computes
+) -> int:  # bytes beyond what was held before, in this process; None if this system does not tell
     "Return how much memory the second call of `work` takes at its peak."
     marks = Path('/proc/self/clear_refs'), Path('/proc/self/status')
-    if device.type != 'cuda' and not all(mark.exists() for mark in marks): return None
-    def held(name): return next(int(line.split()[1])*1024 for line in marks[1].read_text().splitlines() if line.startswith(name))
+    if device.type != 'cuda' and not all(mark.exists() for mark in marks):
+        return None
+
+    def held(name):
+        return next(
+            int(line.split()[1]) * 1024
+            for line in marks[1].read_text().splitlines()
+            if line.startswith(name)
+        )
+
     work()
     if device.type == 'cuda':
         torch.cuda.reset_peak_memory_stats()
         before = torch.cuda.memory_allocated()
         work()
         return torch.cuda.max_memory_allocated() - before
-    marks[0].write_text('5')                    # VmHWM := VmRSS
+    marks[0].write_text('5')  # VmHWM := VmRSS
     before = held('VmRSS')
     work()
     return held('VmHWM') - before
 
+
 def _peak(layer, x, g):
     "Bytes that one step takes at its peak."
+
     def work():
-        for p in (x, *layer.parameters()): p.grad = None
+        for p in (x, *layer.parameters()):
+            p.grad = None
         step(layer, x, g)
-        for p in (x, *layer.parameters()): p.grad = None
+        for p in (x, *layer.parameters()):
+            p.grad = None
+
     return peak_memory(work, x.device)
 
+
 def own_process(
-    expression:str, # Python for a number of bytes, or None
-)->float: # MB (10⁶ bytes), or None
+    expression: str,  # Python for a number of bytes, or None
+) -> float:  # MB (10⁶ bytes), or None
     "Return the value of an expression over this module's names, computed in a fresh process that gives freed memory back; `ChildProcessError` if that fails."
     code = f'from kae_nb.benchmarks import *; from kae_nb.benchmarks import _peak, _setting, _training_peak; print({expression})'
-    environment = {**os.environ, 'PYTHONPATH': os.pathsep.join(filter(None, sys.path)), 'MALLOC_MMAP_THRESHOLD_': '65536'}
-    run = subprocess.run([sys.executable, '-c', code], capture_output=True, text=True, env=environment)
+    environment = {
+        **os.environ,
+        'PYTHONPATH': os.pathsep.join(filter(None, sys.path)),
+        'MALLOC_MMAP_THRESHOLD_': '65536',
+    }
+    run = subprocess.run(
+        [sys.executable, '-c', code], capture_output=True, text=True, env=environment
+    )
     if run.returncode:
-        reason = f'by signal {-run.returncode}' if run.returncode < 0 else (run.stderr.strip().splitlines() or ['without a word'])[-1]
+        reason = (
+            f'by signal {-run.returncode}'
+            if run.returncode < 0
+            else (run.stderr.strip().splitlines() or ['without a word'])[-1]
+        )
         raise ChildProcessError(f'the process that measured {expression} ended {reason}')
     peak = run.stdout.split()[-1]
-    return None if peak == 'None' else int(peak)/1e6
+    return None if peak == 'None' else int(peak) / 1e6
+
 
 def extra_memory(
-    layer:str, # a name in BENCH_LAYERS
-    size:tuple, # (batch, in_features, out_features)
-    device='cpu', # where to compute
-)->float: # MB (10⁶ bytes), or None where it cannot be measured
+    layer: str,  # a name in BENCH_LAYERS
+    size: tuple,  # (batch, in_features, out_features)
+    device='cpu',  # where to compute
+) -> float:  # MB (10⁶ bytes), or None where it cannot be measured
     "Return the peak memory of one forward and backward pass beyond layer and input, measured in a process of its own."
     return own_process(f'_peak(*_setting({layer!r}, {tuple(size)!r}, {str(device)!r}))')
 
 # %% ../nbs/52_benchmarks.ipynb #806bd6ec
-BENCH_MODELS = {name: model for name, (_, model) in VARIANTS.items()}          # what AutoEncoder takes
-BENCH_LAYERS = {name: model for name, model in BENCH_MODELS.items() if model['layer'] != 'linear'} | {'wavkan_plain': dict(layer=PlainWavelet)}
+BENCH_MODELS = {name: model for name, (_, model) in VARIANTS.items()}  # what AutoEncoder takes
+BENCH_LAYERS = {
+    name: model for name, model in BENCH_MODELS.items() if model['layer'] != 'linear'
+} | {'wavkan_plain': dict(layer=PlainWavelet)}
+
 
 def bench_model(
-    name:str, # a name in BENCH_LAYERS or BENCH_MODELS, or 'package.module:Class'
-)->dict: # layer and options
+    name: str,  # a name in BENCH_LAYERS or BENCH_MODELS, or 'package.module:Class'
+) -> dict:  # layer and options
     "Return what `make_layer` and `AutoEncoder` take; `ValueError` for an unknown name."
-    return lookup(BENCH_MODELS | BENCH_LAYERS | ({name: dict(layer=name)} if ':' in str(name) and find_layer(name) else {}), name, 'layer')
+    return lookup(
+        BENCH_MODELS
+        | BENCH_LAYERS
+        | ({name: dict(layer=name)} if ':' in str(name) and find_layer(name) else {}),
+        name,
+        'layer',
+    )
+
 
 def _setting(name, size, device):
     "Layer, input and output gradient for a measurement."
     batch, n_in, n_out = size
     torch.manual_seed(0)
     x = torch.rand(batch, n_in, device=device).mul_(2).sub_(1).requires_grad_()
-    return make_layer(in_features=n_in, out_features=n_out, **bench_model(name)).to(device), x, torch.randn(batch, n_out, device=device)
+    return (
+        make_layer(in_features=n_in, out_features=n_out, **bench_model(name)).to(device),
+        x,
+        torch.randn(batch, n_out, device=device),
+    )
 
 # %% ../nbs/52_benchmarks.ipynb #2a1541ba
 def parse_size(
-    text:str, # such as '256x784x16'
-)->tuple: # (batch, in_features, out_features)
+    text: str,  # such as '256x784x16'
+) -> tuple:  # (batch, in_features, out_features)
     "Return the three numbers in a size; `ValueError` if there are not three, each at least 1."
-    try: batch, n_in, n_out = map(int, text.lower().split('x'))
-    except ValueError: raise ValueError(f'a size is batch x inputs x outputs, such as 256x784x16, got {text!r}') from None
-    return tuple(check_size(f'the {what} in {text!r}', n) for what, n in dict(batch=batch, inputs=n_in, outputs=n_out).items())
+    try:
+        batch, n_in, n_out = map(int, text.lower().split('x'))
+    except ValueError:
+        raise ValueError(
+            f'a size is batch x inputs x outputs, such as 256x784x16, got {text!r}'
+        ) from None
+    return tuple(
+        check_size(f'the {what} in {text!r}', n)
+        for what, n in dict(batch=batch, inputs=n_in, outputs=n_out).items()
+    )
+
 
 def geometric_mean(
-    values, # positive numbers
-)->float:
+    values,  # positive numbers
+) -> float:
     "Return the geometric mean, the right one for ratios."
-    return math.exp(sum(map(math.log, values))/len(values))
+    return math.exp(sum(map(math.log, values)) / len(values))
 
 # %% ../nbs/52_benchmarks.ipynb #63f3e280
 def check_sizes(
-    layers, # names in BENCH_LAYERS
-    sizes, # (batch, in_features, out_features) each
-    device='cpu', # where to compute
+    layers,  # names in BENCH_LAYERS
+    sizes,  # (batch, in_features, out_features) each
+    device='cpu',  # where to compute
 ):
     "Raise a `ValueError` for a size that takes more memory than the device has, or for no layers."
-    if not layers: raise ValueError(f'layers must be at least one of {", ".join(BENCH_LAYERS)}')
+    if not layers:
+        raise ValueError(f'layers must be at least one of {", ".join(BENCH_LAYERS)}')
     memory = memory_of_device(torch.device(device))
     for size in sizes:
         batch, n_in, n_out = size
         numbers = 0
         for name in layers:
-            with torch.device('meta'): layer = make_layer(in_features=n_in, out_features=n_out, **bench_model(name))
-            numbers += 4*count_parameters(layer) + 3*batch*(n_in + n_out)
-            if isinstance(layer, PlainWavelet): numbers += 3*batch*n_in*n_out
-        if 4*numbers > memory:
-            raise ValueError(f'the size {"x".join(map(str, size))} takes at least {4*numbers/1e9:,.0f} GB of memory, and {device} has {memory/1e9:,.0f} GB: choose a smaller one')
+            with torch.device('meta'):
+                layer = make_layer(in_features=n_in, out_features=n_out, **bench_model(name))
+            numbers += 4 * count_parameters(layer) + 3 * batch * (n_in + n_out)
+            if isinstance(layer, PlainWavelet):
+                numbers += 3 * batch * n_in * n_out
+        if 4 * numbers > memory:
+            raise ValueError(
+                f'the size {"x".join(map(str, size))} takes at least {4 * numbers / 1e9:,.0f} GB of memory, and {device} has {memory / 1e9:,.0f} GB: choose a smaller one'
+            )
 
 # %% ../nbs/52_benchmarks.ipynb #b1fae7cf
 @kept_generators()
 def bench_layers(
-    layers=tuple(BENCH_LAYERS), # names in BENCH_LAYERS
-    sizes=((256, 784, 16), (256, 16, 784), (1024, 256, 256)), # (batch, in_features, out_features) for times
-    memory_size=(4096, 784, 256), # the same for peak memory, or None
-    seconds:float=5.0, # for how long each size is measured
-    device='cpu', # where to compute
-)->pd.DataFrame: # a row for each layer and size, and one for memory
+    layers=tuple(BENCH_LAYERS),  # names in BENCH_LAYERS
+    # (batch, in_features, out_features) for times
+    sizes=((256, 784, 16), (256, 16, 784), (1024, 256, 256)),
+    memory_size=(4096, 784, 256),  # the same for peak memory, or None
+    seconds: float = 5.0,  # for how long each size is measured
+    device='cpu',  # where to compute
+) -> pd.DataFrame:  # a row for each layer and size, and one for memory
     "Return times of forward and backward pass, their ratio to an MLP with as many parameters, and peak memory."
     check_sizes(layers, sizes, device)
-    alone = [name for name in layers if name != 'wavkan_plain'] if memory_size else []      # which would need many times 3.3 GB
-    for name in alone: check_sizes([name], [memory_size], device)
+    # which would need many times 3.3 GB
+    alone = [name for name in layers if name != 'wavkan_plain'] if memory_size else []
+    for name in alone:
+        check_sizes([name], [memory_size], device)
     rate, rows = product_rate(device), []
     for size in sizes:
         settings, functions = {name: _setting(name, size, device) for name in layers}, {}
@@ -215,111 +287,209 @@ def bench_layers(
             functions[name, 'mlp'] = lambda mlp=mlp, x=x, g=g: step(mlp, x, g)
         times = compare_speed(functions, seconds)
         for name, (layer, x, g) in settings.items():
-            floor = 6*math.prod(size)*layer.weight_and_constant()[0].shape[1]/rate if isinstance(layer, BasisLayer) else math.nan
-            rows.append(dict(layer=name, size='x'.join(map(str, size)), parameters=count_parameters(layer),
-                             forward_ms=1e3*times[name][0], backward_ms=1e3*times[name][1], floor_ms=1e3*floor,
-                             mlp_ms=1e3*sum(times[name, 'mlp']), times_mlp=sum(times[name])/sum(times[name, 'mlp'])))
+            floor = (
+                6 * math.prod(size) * layer.weight_and_constant()[0].shape[1] / rate
+                if isinstance(layer, BasisLayer)
+                else math.nan
+            )
+            rows.append(
+                dict(
+                    layer=name,
+                    size='x'.join(map(str, size)),
+                    parameters=count_parameters(layer),
+                    forward_ms=1e3 * times[name][0],
+                    backward_ms=1e3 * times[name][1],
+                    floor_ms=1e3 * floor,
+                    mlp_ms=1e3 * sum(times[name, 'mlp']),
+                    times_mlp=sum(times[name]) / sum(times[name, 'mlp']),
+                )
+            )
     for name in alone:
         layer, _, _ = _setting(name, (1, *memory_size[1:]), 'meta')
-        rows.append(dict(layer=name, size='x'.join(map(str, memory_size)), parameters=count_parameters(layer),
-                         memory_mb=extra_memory(name, memory_size, device)))
+        rows.append(
+            dict(
+                layer=name,
+                size='x'.join(map(str, memory_size)),
+                parameters=count_parameters(layer),
+                memory_mb=extra_memory(name, memory_size, device),
+            )
+        )
     return pd.DataFrame(rows)
 
 # %% ../nbs/52_benchmarks.ipynb #a8907b0a
 def summary(
-    table:pd.DataFrame, # what bench_layers returns
-)->pd.DataFrame: # a row a layer
+    table: pd.DataFrame,  # what bench_layers returns
+) -> pd.DataFrame:  # a row a layer
     "Return, for each layer, the geometric mean of its ratios to the MLP over the sizes, and its peak memory."
-    columns = dict(times_mlp=lambda t: geometric_mean(t.times_mlp.dropna()) if t.times_mlp.notna().any() else math.nan)
-    if 'memory_mb' in table: columns['memory_mb'] = lambda t: t.memory_mb.max()
-    return pd.DataFrame({name: {layer: f(t) for layer, t in table.groupby('layer', sort=False)} for name, f in columns.items()})
+    columns = dict(
+        times_mlp=lambda t: (
+            geometric_mean(t.times_mlp.dropna()) if t.times_mlp.notna().any() else math.nan
+        )
+    )
+    if 'memory_mb' in table:
+        columns['memory_mb'] = lambda t: t.memory_mb.max()
+    return pd.DataFrame(
+        {
+            name: {layer: f(t) for layer, t in table.groupby('layer', sort=False)}
+            for name, f in columns.items()
+        }
+    )
 
 # %% ../nbs/52_benchmarks.ipynb #7fbb798f
 def training_memory(
-    name:str, # a name in BENCH_MODELS
-    in_features:int, # pixels of an image
-    device='cpu', # where to train
-)->float: # MB (10⁶ bytes), or None where it cannot be measured
+    name: str,  # a name in BENCH_MODELS
+    in_features: int,  # pixels of an image
+    device='cpu',  # where to train
+) -> float:  # MB (10⁶ bytes), or None where it cannot be measured
     "Return the peak memory of training steps beyond the data, measured in a process of its own."
     return own_process(f'_training_peak({name!r}, {in_features}, {str(device)!r})')
 
+
 def _training_peak(name, in_features, device):
     "Bytes that five training steps take at their peak, in this process; None if this system does not tell."
-    x = torch.rand(5*256, in_features)
-    dataset = Dataset(x, torch.zeros(len(x), dtype=torch.long), x[:256], torch.zeros(256, dtype=torch.long), (1, in_features), ('0',), 'noise')
+    x = torch.rand(5 * 256, in_features)
+    dataset = Dataset(
+        x,
+        torch.zeros(len(x), dtype=torch.long),
+        x[:256],
+        torch.zeros(256, dtype=torch.long),
+        (1, in_features),
+        ('0',),
+        'noise',
+    )
     model = AutoEncoder(in_features, 16, protocol='paper', **bench_model(name))
-    return peak_memory(lambda: fit(model, dataset, epochs=1, device=device, protocol='paper', progress=False), torch.device(device))
+    return peak_memory(
+        lambda: fit(model, dataset, epochs=1, device=device, protocol='paper', progress=False),
+        torch.device(device),
+    )
+
 
 @kept_generators()
 def bench_training(
-    dataset, # a Dataset
-    models=tuple(BENCH_MODELS), # names in BENCH_MODELS
-    epochs:int=10, # rounds of one epoch
-    seeds:int=10, # how many are trained at once in the second part; 0: none
-    compiled=None, # models that are also trained with compile=True; None: all
-    device='cpu', # where to train
-    progress:bool=True, # say what is being measured
-)->pd.DataFrame: # a row for each model
+    dataset,  # a Dataset
+    models=tuple(BENCH_MODELS),  # names in BENCH_MODELS
+    epochs: int = 10,  # rounds of one epoch
+    seeds: int = 10,  # how many are trained at once in the second part; 0: none
+    compiled=None,  # models that are also trained with compile=True; None: all
+    device='cpu',  # where to train
+    progress: bool = True,  # say what is being measured
+) -> pd.DataFrame:  # a row for each model
     "Return seconds for 10 epochs of fit and, for one of many, of fit_many; ratios to the first model and to the floor; images per second; memory. `KeyboardInterrupt` on Ctrl-C."
-    if not models: raise ValueError(f'models must be at least one of {", ".join(BENCH_MODELS)}')
-    epochs, seeds, memory = check_size('epochs', epochs), check_size('seeds', seeds, least=0), memory_of_device(torch.device(device))
+    if not models:
+        raise ValueError(f'models must be at least one of {", ".join(BENCH_MODELS)}')
+    epochs, seeds, memory = (
+        check_size('epochs', epochs),
+        check_size('seeds', seeds, least=0),
+        memory_of_device(torch.device(device)),
+    )
     rate, d, n = product_rate(device), dataset.in_features, len(dataset.x_train)
-    def make(name): return AutoEncoder(d, 16, protocol='paper', **bench_model(name.split()[0]))
-    names = [*models, *(f'{name} compiled' for name in models if compiled is None or name in compiled)]
-    options = {name: dict(epochs=1, protocol='paper', device=device, progress=False) for name in names}
-    for name in names[len(models):]: options[name].update(epochs=2, compile=True)         # compiling falls into the first epoch
+
+    def make(name):
+        return AutoEncoder(d, 16, protocol='paper', **bench_model(name.split()[0]))
+
+    names = [
+        *models,
+        *(f'{name} compiled' for name in models if compiled is None or name in compiled),
+    ]
+    options = {
+        name: dict(epochs=1, protocol='paper', device=device, progress=False) for name in names
+    }
+    # compiling falls into the first epoch
+    for name in names[len(models) :]:
+        options[name].update(epochs=2, compile=True)
     runs, times = {name: make(name) for name in names}, {name: [] for name in names}
-    needed = 16*seeds*max(map(count_parameters, runs.values()))
-    if needed > memory: raise ValueError(f'seeds={seeds} models at once take at least {needed/1e9:,.0f} GB of memory, and {device} has {memory/1e9:,.0f} GB')
+    needed = 16 * seeds * max(map(count_parameters, runs.values()))
+    if needed > memory:
+        raise ValueError(
+            f'seeds={seeds} models at once take at least {needed / 1e9:,.0f} GB of memory, and {device} has {memory / 1e9:,.0f} GB'
+        )
     for _ in tqdm(range(epochs), unit=' rounds', desc='fit', disable=not progress):
-        for name, model in runs.items(): times[name].append(finished(fit(model, dataset, **options[name])).seconds[-1])
+        for name, model in runs.items():
+            times[name].append(finished(fit(model, dataset, **options[name])).seconds[-1])
     many = {}
-    for name in tqdm(names, unit=' models', desc='fit_many', disable=not progress or not seeds) if seeds else ():
-        twice = [fit_many(lambda: make(name), dataset, seeds=range(seeds), **options[name])[0].history for _ in range(2)]
+    for name in (
+        tqdm(names, unit=' models', desc='fit_many', disable=not progress or not seeds)
+        if seeds
+        else ()
+    ):
+        twice = [
+            fit_many(lambda: make(name), dataset, seeds=range(seeds), **options[name])[0].history
+            for _ in range(2)
+        ]
         many[name] = statistics.median(finished(history).seconds[-1] for history in twice)
-    seconds, rows = {name: 10*statistics.median(each) for name, each in times.items()}, []
+    seconds, rows = {name: 10 * statistics.median(each) for name, each in times.items()}, []
     for name, model in runs.items():
         first = model.encoder[0]
-        basis = 1 if isinstance(first, nn.Linear) else first.weight_and_constant()[0].shape[1] if isinstance(first, BasisLayer) else math.nan
-        floor = 10*n * 5*2*16*d * basis / rate
-        rows.append(dict(model=name, parameters=count_parameters(model), fit_s=seconds[name], times_first=seconds[name]/seconds[models[0]],
-                         floor_s=floor, times_floor=seconds[name]/floor, images_per_s=10*n/seconds[name],
-                         fit_many_s=10*many.get(name, math.nan), many_to_fit=10*many.get(name, math.nan)/seconds[name],
-                         memory_mb=math.nan if name.endswith('compiled') else training_memory(name, d, device)))
+        basis = (
+            1
+            if isinstance(first, nn.Linear)
+            else first.weight_and_constant()[0].shape[1]
+            if isinstance(first, BasisLayer)
+            else math.nan
+        )
+        floor = 10 * n * 5 * 2 * 16 * d * basis / rate
+        rows.append(
+            dict(
+                model=name,
+                parameters=count_parameters(model),
+                fit_s=seconds[name],
+                times_first=seconds[name] / seconds[models[0]],
+                floor_s=floor,
+                times_floor=seconds[name] / floor,
+                images_per_s=10 * n / seconds[name],
+                fit_many_s=10 * many.get(name, math.nan),
+                many_to_fit=10 * many.get(name, math.nan) / seconds[name],
+                memory_mb=math.nan
+                if name.endswith('compiled')
+                else training_memory(name, d, device),
+            )
+        )
     return pd.DataFrame(rows)
 
 # %% ../nbs/52_benchmarks.ipynb #c33de482
 def parse_names(
-    text:str, # names with commas between them
-    known, # the names that there are
-    what:str, # what they stand for, for the message
-)->list: # each once
+    text: str,  # names with commas between them
+    known,  # the names that there are
+    what: str,  # what they stand for, for the message
+) -> list:  # each once
     "Return the names in a text; `ValueError` for an unknown one, or if there are none."
     names = list(dict.fromkeys(name.strip() for name in text.split(',') if name.strip()))
-    if not names: raise ValueError(f'{what} must be names with commas between them, got {text!r}')
+    if not names:
+        raise ValueError(f'{what} must be names with commas between them, got {text!r}')
     return [lookup(list(known), name, what) for name in names]
 
+
 def kae_bench(
-    what:str, # layers: each layer beside an MLP with as many parameters; training: whole trainings of each model
-    layers:str=None, # names, with commas between them (default: all)
-    sizes:str='256x784x16,256x16x784,1024x256x256', # layers: batch x inputs x outputs, with commas between them
-    memory_size:str='4096x784x256', # layers: the size at which peak memory is measured, or none
-    seconds:float=5.0, # layers: for how long each size is measured
-    dataset:str=None, # training: what load_dataset takes (default: mnist if it is at hand, else digits)
-    data_root:str=None, # training: folder with the data, where it is not in the usual place
-    epochs:int=10, # training: how many epochs of each model are measured
-    seeds:int=10, # training: how many models are trained at once, 0 for none
-    compiled:str=None, # training: models that are also trained with compile=True, or none (default: all)
-    device:str='cpu', # cpu, cuda, cuda:1, mps
-    out:str='kae_bench.json', # file for the results, or a folder
+    # layers: each layer beside an MLP with as many parameters; training: whole trainings of each
+    # model
+    what: str,
+    layers: str = None,  # names, with commas between them (default: all)
+    # layers: batch x inputs x outputs, with commas between them
+    sizes: str = '256x784x16,256x16x784,1024x256x256',
+    memory_size: str = '4096x784x256',  # layers: the size at which peak memory is measured, or none
+    seconds: float = 5.0,  # layers: for how long each size is measured
+    # training: what load_dataset takes (default: mnist if it is at hand, else digits)
+    dataset: str = None,
+    data_root: str = None,  # training: folder with the data, where it is not in the usual place
+    epochs: int = 10,  # training: how many epochs of each model are measured
+    seeds: int = 10,  # training: how many models are trained at once, 0 for none
+    # training: models that are also trained with compile=True, or none (default: all)
+    compiled: str = None,
+    device: str = 'cpu',  # cpu, cuda, cuda:1, mps
+    out: str = 'kae_bench.json',  # file for the results, or a folder
 ):
     "Measure time and memory, write the results to a JSON file, and print a table."
     with one_line_errors('kae_bench'):
         lookup(('layers', 'training'), what, 'benchmark')
         device, out = check_device(device), Path(out)
-        if out.is_dir(): out = out/'kae_bench.json'
+        if out.is_dir():
+            out = out / 'kae_bench.json'
         check_folder(out.parent)
-        own = [name.strip() for name in (layers or '').split(',') if ':' in name and find_layer(name.strip())]
+        own = [
+            name.strip()
+            for name in (layers or '').split(',')
+            if ':' in name and find_layer(name.strip())
+        ]
         known = [*(BENCH_LAYERS if what == 'layers' else BENCH_MODELS), *own]
         layers = known if layers is None else parse_names(layers, known, 'layers')
         if what == 'layers':
@@ -328,16 +498,39 @@ def kae_bench(
             settings = dict(seconds=check_rate('seconds', seconds, zero=True))
             check_sizes(layers, sizes, device)
         else:
-            compiled = layers if compiled is None else [] if compiled == 'none' else parse_names(compiled, layers, 'compiled')
-            settings = dict(epochs=check_size('epochs', epochs), seeds=check_size('seeds', seeds, least=0), compiled=compiled)
-            if compiled: check_compiler(device)
-            data = load_dataset(dataset or ('mnist' if is_available('mnist', data_root) else 'digits'), data_root)
+            compiled = (
+                layers
+                if compiled is None
+                else []
+                if compiled == 'none'
+                else parse_names(compiled, layers, 'compiled')
+            )
+            settings = dict(
+                epochs=check_size('epochs', epochs),
+                seeds=check_size('seeds', seeds, least=0),
+                compiled=compiled,
+            )
+            if compiled:
+                check_compiler(device)
+            data = load_dataset(
+                dataset or ('mnist' if is_available('mnist', data_root) else 'digits'), data_root
+            )
             say(data)
         say(', '.join(f'{name}: {value}' for name, value in hardware(device).items()))
-        table = bench_layers(layers, sizes, memory_size, device=device, **settings) if what == 'layers' else bench_training(data, layers, device=device, **settings)
-        result = dict(what=what, hardware=hardware(device), **settings, rows=json.loads(table.to_json(orient='records')))
+        table = (
+            bench_layers(layers, sizes, memory_size, device=device, **settings)
+            if what == 'layers'
+            else bench_training(data, layers, device=device, **settings)
+        )
+        result = dict(
+            what=what,
+            hardware=hardware(device),
+            **settings,
+            rows=json.loads(table.to_json(orient='records')),
+        )
         remove_leftovers(out.parent)
         write_json(out, result)
         say(table.round(2).to_string(index=False, na_rep=''))
-        if what == 'layers': say(summary(table).round(2).to_string(na_rep=''))
+        if what == 'layers':
+            say(summary(table).round(2).to_string(na_rep=''))
         say(f'results: {out}')

@@ -12,50 +12,93 @@ from .tables import in_order, summarize, title_of
 # %% ../nbs/43_capacity.ipynb #0815683d
 LARGER = 'AE-S', 'AE-B'
 
+
 def capacity_models(
-    in_features:int, # d, the number of pixels
-    latent_dim:int, # l, the size of the code
-    order:int=3, # p, of the KAE to be matched
-)->dict: # what AutoEncoder takes, by name
+    in_features: int,  # d, the number of pixels
+    latent_dim: int,  # l, the size of the code
+    order: int = 3,  # p, of the KAE to be matched
+) -> dict:  # what AutoEncoder takes, by name
     "Return AE-S, with about as many parameters as the KAE, and AE-B, with twice as many; `ValueError` or `TypeError` for sizes that cannot be."
-    in_features, latent_dim, order = check_size('in_features', in_features), check_size('latent_dim', latent_dim), check_size('order', order, 0)
-    weights = 2*in_features*latent_dim*(order + 1)
-    def hidden(times): return max(1, round((times*weights + (times - 1)*(latent_dim + in_features))/(2*in_features + 2*latent_dim + 2)))
-    return {name: dict(layer='linear', hidden_dims=[hidden(times)]) for times, name in enumerate(LARGER, 1)}
+    in_features, latent_dim, order = (
+        check_size('in_features', in_features),
+        check_size('latent_dim', latent_dim),
+        check_size('order', order, 0),
+    )
+    weights = 2 * in_features * latent_dim * (order + 1)
+
+    def hidden(times):
+        return max(
+            1,
+            round(
+                (times * weights + (times - 1) * (latent_dim + in_features))
+                / (2 * in_features + 2 * latent_dim + 2)
+            ),
+        )
+
+    return {
+        name: dict(layer='linear', hidden_dims=[hidden(times)])
+        for times, name in enumerate(LARGER, 1)
+    }
 
 # %% ../nbs/43_capacity.ipynb #1834f53b
 def capacity_table(
-    frame, # results, from as_frame or unpack
-    dataset:str, # a data set in it
-    latent_dim:int=16, # size of the code
-    seconds={}, # of training, by model, where they were measured more carefully than beside other work
-): # a data frame, one row a model
+    frame,  # results, from as_frame or unpack
+    dataset: str,  # a data set in it
+    latent_dim: int = 16,  # size of the code
+    # of training, by model, where they were measured more carefully than beside other work
+    seconds={},
+):  # a data frame, one row a model
     "Return parameters, seconds of training, error and accuracy of every model, each by its best setting for the measure; `ValueError` if there are no such results."
     part = frame[(frame.dataset == dataset) & (frame.latent_dim == latent_dim)]
-    if part.empty: raise ValueError(f'no results for {dataset!r} with {latent_dim} numbers')
-    by = {metric: summarize(part, metric, 'paper').loc[dataset, latent_dim] for metric in ('reconstruction_mse', 'accuracy_1nn')}
+    if part.empty:
+        raise ValueError(f'no results for {dataset!r} with {latent_dim} numbers')
+    by = {
+        metric: summarize(part, metric, 'paper').loc[dataset, latent_dim]
+        for metric in ('reconstruction_mse', 'accuracy_1nn')
+    }
     rows = part.groupby('model')[['parameters', 'training_seconds']].min()
-    for model in rows.index.intersection(list(seconds)): rows.loc[model, 'training_seconds'] = seconds[model]
-    rows = rows.assign(**{metric: table['mean'] for metric, table in by.items()}, seeds=by['accuracy_1nn'].seeds)
-    return rows.loc[[model for model in dict.fromkeys(['AE', *LARGER, *in_order(rows.index), 'PCA']) if model in rows.index]]
+    for model in rows.index.intersection(list(seconds)):
+        rows.loc[model, 'training_seconds'] = seconds[model]
+    rows = rows.assign(
+        **{metric: table['mean'] for metric, table in by.items()}, seeds=by['accuracy_1nn'].seeds
+    )
+    return rows.loc[
+        [
+            model
+            for model in dict.fromkeys(['AE', *LARGER, *in_order(rows.index), 'PCA'])
+            if model in rows.index
+        ]
+    ]
+
 
 def plot_capacity(
-    frame, # results, from as_frame or unpack
-    dataset:str, # a data set in it
-    latent_dim:int=16, # size of the code
-    seconds={}, # as for capacity_table
+    frame,  # results, from as_frame or unpack
+    dataset: str,  # a data set in it
+    latent_dim: int = 16,  # size of the code
+    seconds={},  # as for capacity_table
 ):
     "Draw parameters, training time, error and accuracy of every model as bars; return the figure."
     import matplotlib.pyplot as plt
+
     rows = capacity_table(frame, dataset, latent_dim, seconds).drop('PCA', errors='ignore')
-    colors = ['C0' if model.startswith('AE') else 'C1' if model.startswith('KAE') else '0.6' for model in rows.index]
+    colors = [
+        'C0' if model.startswith('AE') else 'C1' if model.startswith('KAE') else '0.6'
+        for model in rows.index
+    ]
     figure, axes = plt.subplots(1, 4, figsize=(11, 3), layout='constrained', sharey=True)
-    titles = {'parameters': 'parameters', 'training_seconds': 'seconds of training', 'reconstruction_mse': 'test MSE', 'accuracy_1nn': 'accuracy of 1-NN'}
+    titles = {
+        'parameters': 'parameters',
+        'training_seconds': 'seconds of training',
+        'reconstruction_mse': 'test MSE',
+        'accuracy_1nn': 'accuracy of 1-NN',
+    }
     for ax, (column, title) in zip(axes, titles.items()):
         ax.barh(rows.index, rows[column], color=colors)
         ax.set(xlabel=title)
     axes[0].invert_yaxis()
     low = rows.accuracy_1nn.min()
-    if low == low: axes[3].set_xlim(max(0, low - 0.3*(rows.accuracy_1nn.max() - low) - 0.01), None)     # images without labels have none
+    # images without labels have none
+    if low == low:
+        axes[3].set_xlim(max(0, low - 0.3 * (rows.accuracy_1nn.max() - low) - 0.01), None)
     figure.suptitle(f'{title_of(dataset)}, {latent_dim} numbers', parse_math=False)
     return figure

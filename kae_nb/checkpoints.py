@@ -10,51 +10,76 @@ import json, signal, threading, time, warnings
 from contextlib import contextmanager
 from pathlib import Path
 
-from .files import locked, read_tensors as read_checkpoint, remove_leftovers, write_tensors as write_checkpoint
+from kae_nb.files import (
+    locked,
+    read_tensors as read_checkpoint,
+    remove_leftovers,
+    write_tensors as write_checkpoint,
+)
 
 # %% ../nbs/29_checkpoints.ipynb #5c4ea1c9
 @contextmanager
 def interruption():
     "Gives a function that tells whether Ctrl-C was pressed; pressed a second time, it raises `KeyboardInterrupt` as usual."
     pressed = []
+
     def press(*_):
-        if pressed: raise KeyboardInterrupt
+        if pressed:
+            raise KeyboardInterrupt
         pressed.append(True)
-    handles = threading.current_thread() is threading.main_thread()     # only the main thread may handle signals
+
+    # only the main thread may handle signals
+    handles = threading.current_thread() is threading.main_thread()
     before = signal.getsignal(signal.SIGINT)
     if not handles or before in (signal.SIG_IGN, None):
         yield lambda: False
         return
     signal.signal(signal.SIGINT, press)
-    try: yield lambda: bool(pressed)
-    finally: signal.signal(signal.SIGINT, before)
-    if pressed and callable(before) and before is not signal.default_int_handler: before(signal.SIGINT, None)
+    try:
+        yield lambda: bool(pressed)
+    finally:
+        signal.signal(signal.SIGINT, before)
+    if pressed and callable(before) and before is not signal.default_int_handler:
+        before(signal.SIGINT, None)
 
 # %% ../nbs/29_checkpoints.ipynb #8d1d8659
 class Checkpoints:
     "The last two checkpoints of one run, in a folder; `FileExistsError` if there are some and the run is new."
-    def __init__(self,
-        folder, # where they are kept; made if need be
-        run:dict, # what the run is: settings, model, data
-        resume:bool, # whether to go on from what is there
-        seconds:float=30., # how long to wait between two checkpoints inside an epoch or after one
+
+    def __init__(
+        self,
+        folder,  # where they are kept; made if need be
+        run: dict,  # what the run is: settings, model, data
+        resume: bool,  # whether to go on from what is there
+        seconds: float = 30.0,  # how long to wait between two checkpoints inside an epoch or after one
     ):
-        self.folder, self.run, self.seconds, self.last = Path(folder), json.loads(json.dumps(run)), seconds, time.perf_counter()
+        self.folder, self.run, self.seconds, self.last = (
+            Path(folder),
+            json.loads(json.dumps(run)),
+            seconds,
+            time.perf_counter(),
+        )
         self.folder.mkdir(parents=True, exist_ok=True)
         self.found = None
         if not resume and self.files():
-            raise FileExistsError(f'{self.folder} holds checkpoints of a run; resume=True goes on with it, another folder begins anew')
+            raise FileExistsError(
+                f'{self.folder} holds checkpoints of a run; resume=True goes on with it, another folder begins anew'
+            )
 
     def files(self):
         "The checkpoints that are there, oldest first."
         return sorted(self.folder.glob('step-*.safetensors'))
 
-    def due(self): return time.perf_counter() - self.last > self.seconds
+    def due(self):
+        return time.perf_counter() - self.last > self.seconds
 
     def save(self, step, tensors, state):
         "Write a checkpoint, then remove all but the last two."
-        write_checkpoint(self.folder/f'step-{step:09}.safetensors', tensors, dict(run=self.run, **state))
-        for old in self.files()[:-2]: old.unlink()
+        write_checkpoint(
+            self.folder / f'step-{step:09}.safetensors', tensors, dict(run=self.run, **state)
+        )
+        for old in self.files()[:-2]:
+            old.unlink()
         self.last = time.perf_counter()
 
     def load(self):
@@ -68,21 +93,29 @@ class Checkpoints:
                 warnings.warn(f'{error}; going back to the one before')
                 file.unlink()
                 continue
-            other = [f'{k} is {there.get(k)!r} there and {self.run.get(k)!r} here' for k in {**there, **self.run} if there.get(k) != self.run.get(k)]
-            if other: raise ValueError(f'{self.folder} holds checkpoints of another run: {"; ".join(other)}')
+            other = [
+                f'{k} is {there.get(k)!r} there and {self.run.get(k)!r} here'
+                for k in {**there, **self.run}
+                if there.get(k) != self.run.get(k)
+            ]
+            if other:
+                raise ValueError(
+                    f'{self.folder} holds checkpoints of another run: {"; ".join(other)}'
+                )
             return tensors, state
 
 # %% ../nbs/29_checkpoints.ipynb #7e321905
 @contextmanager
 def checkpoints_in(
-    folder, # where they are kept, or None for no checkpoints
-    run:dict, # what the run is: settings, model, data
-    resume:bool, # whether to go on from what is there
-    seconds:float=30., # how long to wait between two checkpoints
+    folder,  # where they are kept, or None for no checkpoints
+    run: dict,  # what the run is: settings, model, data
+    resume: bool,  # whether to go on from what is there
+    seconds: float = 30.0,  # how long to wait between two checkpoints
 ):
     "Gives the `Checkpoints` of a run, `found` being where it goes on, for as long as it holds the folder; None for no folder."
     if folder is None:
-        if resume: raise ValueError('resume=True needs the folder of the checkpoints: checkpoint=…')
+        if resume:
+            raise ValueError('resume=True needs the folder of the checkpoints: checkpoint=…')
         yield None
         return
     kept = Checkpoints(folder, run, resume, seconds)

@@ -26,17 +26,21 @@ from .retrieval import Index
 
 # %% ../nbs/32_classification.ipynb #e9e656af
 def nearest_labels(
-    train_codes, # (n, latent_dim) codes with known labels
-    labels, # (n,) their labels, whole numbers
-    codes, # (m, latent_dim) codes to label
-    k:int=1, # how many neighbors vote
-)->torch.Tensor: # (m,) labels
+    train_codes,  # (n, latent_dim) codes with known labels
+    labels,  # (n,) their labels, whole numbers
+    codes,  # (m, latent_dim) codes to label
+    k: int = 1,  # how many neighbors vote
+) -> torch.Tensor:  # (m,) labels
     "Return the label that most of the `k` nearest training codes have, the smallest where several have equally many; `ValueError` for a bad `k` or codes."
     labels = torch.as_tensor(labels).cpu()
-    if labels.shape != (len(train_codes),): raise ValueError(f'{len(train_codes)} codes need as many labels, got shape {tuple(labels.shape)}')
-    if labels.is_floating_point() or labels.is_complex(): raise TypeError(f'labels must be whole numbers, got {labels.dtype}')
+    if labels.shape != (len(train_codes),):
+        raise ValueError(
+            f'{len(train_codes)} codes need as many labels, got shape {tuple(labels.shape)}'
+        )
+    if labels.is_floating_point() or labels.is_complex():
+        raise TypeError(f'labels must be whole numbers, got {labels.dtype}')
     votes = labels[torch.from_numpy(Index(train_codes).search(codes, k)[1])]
-    classes = labels.unique()                                   # sorted: the first of the most frequent is the smallest
+    classes = labels.unique()  # sorted: the first of the most frequent is the smallest
     return classes[torch.stack([(votes == label).sum(1) for label in classes], 1).argmax(1)]
 
 # %% ../nbs/32_classification.ipynb #90d4e005
@@ -44,68 +48,96 @@ def _codes_and_labels(model, dataset):
     "Training codes and labels and test codes and labels on the CPU, checked."
     y_train, y_test = dataset.y_train.cpu(), dataset.y_test.cpu()
     for y, x, part in ((y_train, dataset.x_train, 'training'), (y_test, dataset.x_test, 'test')):
-        if len(y) != len(x): raise ValueError(f'{dataset.name} has {len(x)} {part} images but {len(y)} labels')
-    if (y_train == y_train[0]).all(): raise ValueError(f'all training images of {dataset.name} have the label {y_train[0].item()}: there is nothing to tell apart')
+        if len(y) != len(x):
+            raise ValueError(f'{dataset.name} has {len(x)} {part} images but {len(y)} labels')
+    if (y_train == y_train[0]).all():
+        raise ValueError(
+            f'all training images of {dataset.name} have the label {y_train[0].item()}: there is nothing to tell apart'
+        )
     return codes_of(model, dataset.x_train), y_train, codes_of(model, dataset.x_test), y_test
 
+
 def nearest_neighbor_accuracy(
-    model, # an AutoEncoder, any module with encode, or a fitted scikit-learn transformer
-    dataset, # a Dataset
-    k:int=1, # how many neighbors vote
-)->float: # part of the test images with the right label, 0 to 1
+    model,  # an AutoEncoder, any module with encode, or a fitted scikit-learn transformer
+    dataset,  # a Dataset
+    k: int = 1,  # how many neighbors vote
+) -> float:  # part of the test images with the right label, 0 to 1
     "Return the accuracy of k-nearest-neighbor classification of test codes among all training codes; `ValueError` for a bad `k`, one class, or codes with NaN."
     train, y_train, test, y_test = _codes_and_labels(model, dataset)
     return (nearest_labels(train, y_train, test, k) == y_test).double().mean().item()
 
 # %% ../nbs/32_classification.ipynb #135ff30b
 def confusion(
-    model, # an AutoEncoder, any module with encode, or a fitted scikit-learn transformer
-    dataset, # a Dataset
-    k:int=1, # how many neighbors vote
-)->torch.Tensor: # (classes, classes) numbers of test images: row = true class, column = class of the nearest
+    model,  # an AutoEncoder, any module with encode, or a fitted scikit-learn transformer
+    dataset,  # a Dataset
+    k: int = 1,  # how many neighbors vote
+) -> (
+    torch.Tensor
+):  # (classes, classes) numbers of test images: row = true class, column = class of the nearest
     "Return how many test images of each class have nearest neighbors of each class; errors as for `nearest_neighbor_accuracy`."
     train, y_train, test, y_test = _codes_and_labels(model, dataset)
-    return torch.from_numpy(confusion_matrix(y_test, nearest_labels(train, y_train, test, k), labels=range(len(dataset.classes))))
+    return torch.from_numpy(
+        confusion_matrix(
+            y_test, nearest_labels(train, y_train, test, k), labels=range(len(dataset.classes))
+        )
+    )
 
 # %% ../nbs/32_classification.ipynb #fbd4f453
 def plot_confusion(
-    counts, # the matrix that confusion returns
-    classes, # names of the classes
-    ax=None, # matplotlib axes to draw in, else new ones
+    counts,  # the matrix that confusion returns
+    classes,  # names of the classes
+    ax=None,  # matplotlib axes to draw in, else new ones
 ):
     "Draw a confusion matrix, colored by the part of the wrong ones in each class; return the axes."
     import matplotlib.pyplot as plt
-    if ax is None: ax = plt.subplots(figsize=(4.6, 4))[1]
+
+    if ax is None:
+        ax = plt.subplots(figsize=(4.6, 4))[1]
     counts, names = torch.as_tensor(counts), [plain(name) for name in classes]
     n = len(names)
-    if counts.shape != (n, n): raise ValueError(f'{n} classes need a matrix of {n} by {n} numbers, got shape {tuple(counts.shape)}')
+    if counts.shape != (n, n):
+        raise ValueError(
+            f'{n} classes need a matrix of {n} by {n} numbers, got shape {tuple(counts.shape)}'
+        )
     parts = counts / counts.sum(1, keepdim=True).clamp(min=1)
     wrong = parts.masked_fill(torch.eye(n, dtype=torch.bool), 0)
     picture = ax.imshow(wrong, cmap='Reds', vmin=0)
     ax.figure.colorbar(picture, ax=ax, label='part of the class, wrong ones only', shrink=0.8)
     ax.set(xlabel='class of the nearest', ylabel='true class')
-    if n <= 20:                                                 # more names and numbers would not be readable
+    if n <= 20:  # more names and numbers would not be readable
         ax.set_xticks(range(n), names, rotation=90 if max(map(len, names)) > 2 else 0)
         ax.set_yticks(range(n), names)
         for i in range(n):
             for j in range(n):
-                if counts[i, j]: ax.text(j, i, int(counts[i, j]), ha='center', va='center', fontsize=7, color='0.6' if i == j else 'w' if wrong[i, j] > wrong.max()/2 else 'k')
+                if counts[i, j]:
+                    ax.text(
+                        j,
+                        i,
+                        int(counts[i, j]),
+                        ha='center',
+                        va='center',
+                        fontsize=7,
+                        color='0.6' if i == j else 'w' if wrong[i, j] > wrong.max() / 2 else 'k',
+                    )
     return ax
 
 # %% ../nbs/32_classification.ipynb #44458749
-MOST_SEED = 2**32 - 1     # the largest that scikit-learn takes
-PROBES = {          # name: a new, unfitted classifier from a seed
+MOST_SEED = 2**32 - 1  # the largest that scikit-learn takes
+PROBES = {  # name: a new, unfitted classifier from a seed
     'knn': lambda seed: KNeighborsClassifier(5, n_jobs=-1),
     'logistic': lambda seed: LogisticRegression(max_iter=1000, random_state=seed),
     'svm': lambda seed: SVC(C=10, random_state=seed),
-    'mlp': lambda seed: MLPClassifier((128,), early_stopping=True, max_iter=300, random_state=seed),
+    'mlp': lambda seed: MLPClassifier(
+        (128,), early_stopping=True, max_iter=300, random_state=seed
+    ),
 }
 
 # %% ../nbs/32_classification.ipynb #0e947649
 def _labeled(y, n, seed):
     "Indices of `n` training images drawn at random, but at least one of each class."
     order = torch.randperm(len(y), generator=torch.Generator().manual_seed(seed))
-    first = torch.stack([(y[order] == label).nonzero()[0, 0] for label in y.unique()])      # places of the first of each class
+    # places of the first of each class
+    first = torch.stack([(y[order] == label).nonzero()[0, 0] for label in y.unique()])
     rest = torch.ones(len(y), dtype=torch.bool)
     rest[first] = False
     return order[torch.cat([first, rest.nonzero()[:, 0]])[:n]]
@@ -115,23 +147,33 @@ def _fit(classifier, x, y):
     "Fit a classifier; `KeyboardInterrupt` for one that swallows it, warns, and would pass half trained for whole."
     with warnings.catch_warnings():
         warnings.filterwarnings('error', '.*interrupted', UserWarning)
-        try: return classifier.fit(x, y)
+        try:
+            return classifier.fit(x, y)
         except UserWarning as warning:
-            if 'interrupted' in str(warning): raise KeyboardInterrupt from warning
+            if 'interrupted' in str(warning):
+                raise KeyboardInterrupt from warning
             raise
+
 
 def _make_probe(probe, seed):
     "A new classifier by name, or a copy of the given one; `ValueError` for an unknown name, `TypeError` for what is no classifier."
-    if isinstance(probe, str): return lookup(PROBES, probe, 'probe')(seed)
-    if isinstance(probe, type) or not (hasattr(probe, 'fit') and (hasattr(probe, 'score') or hasattr(probe, 'predict'))):
-        raise TypeError(f'probe must be one of {", ".join(PROBES)}, or a classifier with fit and score, got {probe!r}')
+    if isinstance(probe, str):
+        return lookup(PROBES, probe, 'probe')(seed)
+    if isinstance(probe, type) or not (
+        hasattr(probe, 'fit') and (hasattr(probe, 'score') or hasattr(probe, 'predict'))
+    ):
+        raise TypeError(
+            f'probe must be one of {", ".join(PROBES)}, or a classifier with fit and score, got {probe!r}'
+        )
     return clone(probe, safe=False)
+
 
 def _probe(codes_and_labels, probe, n, seed):
     "The test accuracy of a probe; errors as for `probe_accuracy`."
     train, y_train, test, y_test = codes_and_labels
     n, n_classes = min(check_size('n', n), len(train)), len(y_train.unique())
-    if n < n_classes: raise ValueError(f'n={n} labeled images cannot show {n_classes} classes')
+    if n < n_classes:
+        raise ValueError(f'n={n} labeled images cannot show {n_classes} classes')
     chosen = _labeled(y_train, n, check_size('seed', seed, 0, MOST_SEED))
     classifier = make_pipeline(StandardScaler(), _make_probe(probe, seed))
     _fit(classifier, train[chosen].numpy(), y_train[chosen].numpy())
@@ -139,42 +181,63 @@ def _probe(codes_and_labels, probe, n, seed):
 
 # %% ../nbs/32_classification.ipynb #0ddf27f7
 def probe_accuracy(
-    model, # an AutoEncoder, any module with encode, or a fitted scikit-learn transformer
-    dataset, # a Dataset
-    probe='logistic', # 'knn', 'logistic', 'svm', 'mlp', or a classifier as scikit-learn's
-    n:int=10_000, # how many labeled training images, at least one of each class; all, if there are no more
-    seed:int=0, # of the draw of labeled images, and of the classifier
-)->float: # part of the test images with the right label, 0 to 1
+    model,  # an AutoEncoder, any module with encode, or a fitted scikit-learn transformer
+    dataset,  # a Dataset
+    probe='logistic',  # 'knn', 'logistic', 'svm', 'mlp', or a classifier as scikit-learn's
+    # how many labeled training images, at least one of each class; all, if there are no more
+    n: int = 10_000,
+    seed: int = 0,  # of the draw of labeled images, and of the classifier
+) -> float:  # part of the test images with the right label, 0 to 1
     "Return the test accuracy of a classifier that learns from codes and labels; `ValueError` for a bad `n`, one class, or codes with NaN."
     return _probe(_codes_and_labels(model, dataset), probe, n, seed)
 
 # %% ../nbs/32_classification.ipynb #38e886c2
 def label_curve(
-    model, # an AutoEncoder, any module with encode, or a fitted scikit-learn transformer
-    dataset, # a Dataset
-    counts=(10, 30, 100, 300, 1000, 3000, 10_000), # numbers of labeled training images
-    probe='logistic', # as for probe_accuracy
-    seeds=(0, 1, 2), # of the draws
-)->dict: # mean accuracy over the seeds, by number of labeled images
+    model,  # an AutoEncoder, any module with encode, or a fitted scikit-learn transformer
+    dataset,  # a Dataset
+    counts=(10, 30, 100, 300, 1000, 3000, 10_000),  # numbers of labeled training images
+    probe='logistic',  # as for probe_accuracy
+    seeds=(0, 1, 2),  # of the draws
+) -> dict:  # mean accuracy over the seeds, by number of labeled images
     "Return the test accuracy of a classifier by the number of labels that it learns from; counts beyond the training set are left out."
-    counts, seeds = [check_size('each of counts', n) for n in counts], [check_size('seed', seed, 0, MOST_SEED) for seed in seeds]
-    if not seeds: raise ValueError('seeds must hold at least one seed, got none')
+    counts, seeds = (
+        [check_size('each of counts', n) for n in counts],
+        [check_size('seed', seed, 0, MOST_SEED) for seed in seeds],
+    )
+    if not seeds:
+        raise ValueError('seeds must hold at least one seed, got none')
     codes_and_labels = _codes_and_labels(model, dataset)
-    return {n: sum(_probe(codes_and_labels, probe, n, seed) for seed in seeds) / len(seeds) for n in counts if n <= len(dataset.x_train)}
+    return {
+        n: sum(_probe(codes_and_labels, probe, n, seed) for seed in seeds) / len(seeds)
+        for n in counts
+        if n <= len(dataset.x_train)
+    }
 
 # %% ../nbs/32_classification.ipynb #b1782030
 def evaluate_classification(
-    model, # an AutoEncoder, any module with encode, or a fitted scikit-learn transformer
-    dataset, # a Dataset
-    probes=('logistic', 'svm', 'mlp'), # classifiers beside the nearest neighbors, names in PROBES
-    n:int=10_000, # how many labels they learn from
-    seed:int=0, # of the draw of labels, and of the classifiers
-)->dict: # accuracy_1nn, accuracy_5nn, and one accuracy for each probe
+    model,  # an AutoEncoder, any module with encode, or a fitted scikit-learn transformer
+    dataset,  # a Dataset
+    # classifiers beside the nearest neighbors, names in PROBES
+    probes=('logistic', 'svm', 'mlp'),
+    n: int = 10_000,  # how many labels they learn from
+    seed: int = 0,  # of the draw of labels, and of the classifiers
+) -> dict:  # accuracy_1nn, accuracy_5nn, and one accuracy for each probe
     "Return accuracies on codes: nearest neighbors among all training codes, and classifiers; as a row for a table."
-    if isinstance(probes, str): raise TypeError(f'probes must be a sequence of names, got {probes!r}')
-    for probe in probes: lookup(PROBES, probe, 'probe')
+    if isinstance(probes, str):
+        raise TypeError(f'probes must be a sequence of names, got {probes!r}')
+    for probe in probes:
+        lookup(PROBES, probe, 'probe')
     check_size('n', n)
     check_size('seed', seed, 0, MOST_SEED)
     train, y_train, test, y_test = codes_and_labels = _codes_and_labels(model, dataset)
-    row = {f'accuracy_{k}nn': (nearest_labels(train, y_train, test, k) == y_test).double().mean().item() for k in (1, 5)}
-    return {**row, **{f'accuracy_{probe}': _probe(codes_and_labels, probe, n, seed) for probe in probes}}
+    row = {
+        f'accuracy_{k}nn': (nearest_labels(train, y_train, test, k) == y_test)
+        .double()
+        .mean()
+        .item()
+        for k in (1, 5)
+    }
+    return {
+        **row,
+        **{f'accuracy_{probe}': _probe(codes_and_labels, probe, n, seed) for probe in probes},
+    }

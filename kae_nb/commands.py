@@ -25,95 +25,134 @@ from .classification import nearest_neighbor_accuracy
 from .console import SafeStream, one_line_errors, say
 from .data import load_dataset
 from .files import remove_leftovers, write_safely
-from .layer import check_device as check_any_device, check_size, kept_generators, memory_of_device
+from kae_nb.layer import (
+    check_device as check_any_device,
+    check_size,
+    kept_generators,
+    memory_of_device,
+)
 from .layers import RECORDS, lookup
 from .reconstruction import closed_figures, plain, show_reconstructions
 from .training import fit
 
 # %% ../nbs/51_commands.ipynb #edb14c98
-DEMO_MODELS = {**RECORDS['linear'].models(), **RECORDS['kae'].models()}         # name in the table: what AutoEncoder takes
+# name in the table: what AutoEncoder takes
+DEMO_MODELS = {**RECORDS['linear'].models(), **RECORDS['kae'].models()}
+
 
 def default_epochs(
-    n:int, # number of training images
-    batch_size:int=256, # images a step
-)->int: # passes over the data
+    n: int,  # number of training images
+    batch_size: int = 256,  # images a step
+) -> int:  # passes over the data
     "Return 10, or as many epochs as make 2,000 steps on a small data set."
-    return max(10, math.ceil(2000 / math.ceil(n/batch_size)))
+    return max(10, math.ceil(2000 / math.ceil(n / batch_size)))
 
 # %% ../nbs/51_commands.ipynb #f3dd4481
 def check_model_size(
-    in_features:int, # number of pixels
-    latent_dim:int, # how many numbers a code has
-    hidden_dims=(), # widths of layers between
-    device='cpu', # where it shall be trained
-    **options, # what else AutoEncoder takes
-)->nn.Module: # the model, on the device 'meta'
+    in_features: int,  # number of pixels
+    latent_dim: int,  # how many numbers a code has
+    hidden_dims=(),  # widths of layers between
+    device='cpu',  # where it shall be trained
+    **options,  # what else AutoEncoder takes
+) -> nn.Module:  # the model, on the device 'meta'
     "Return a model without its numbers; an error for options that it cannot have, `ValueError` if the device has not the memory to train it."
     check_size('latent_dim', latent_dim, most=2**31 - 1)
-    for width in hidden_dims: check_size('hidden_dims', width, most=2**31 - 1)
-    sizes = f'latent_dim={latent_dim}' + (f' and hidden_dims={list(hidden_dims)}' if hidden_dims else '')
+    for width in hidden_dims:
+        check_size('hidden_dims', width, most=2**31 - 1)
+    sizes = f'latent_dim={latent_dim}' + (
+        f' and hidden_dims={list(hidden_dims)}' if hidden_dims else ''
+    )
     with torch.random.fork_rng(devices=[]), torch.device('meta'):
-        try: model = AutoEncoder(in_features, latent_dim, hidden_dims, **options)
-        except RuntimeError as error: raise ValueError(f'a model with {sizes} is beyond all memory: {error}') from error
+        try:
+            model = AutoEncoder(in_features, latent_dim, hidden_dims, **options)
+        except RuntimeError as error:
+            raise ValueError(f'a model with {sizes} is beyond all memory: {error}') from error
     n, memory = sum(p.numel() for p in model.parameters()), memory_of_device(torch.device(device))
-    if 16*n > memory: raise ValueError(f'a model with {sizes} has at least {n:,} parameters: training it takes {16*n/1e9:,.0f} GB of memory, and {device} has {memory/1e9:,.0f} GB')
+    if 16 * n > memory:
+        raise ValueError(
+            f'a model with {sizes} has at least {n:,} parameters: training it takes {16 * n / 1e9:,.0f} GB of memory, and {device} has {memory / 1e9:,.0f} GB'
+        )
     return model
 
 # %% ../nbs/51_commands.ipynb #7da3176d
 def finished(
-    history, # what fit returned
-): # the same
+    history,  # what fit returned
+):  # the same
     "Return the history of a training; `KeyboardInterrupt` if Ctrl-C ended it."
-    if history.interrupted: raise KeyboardInterrupt
+    if history.interrupted:
+        raise KeyboardInterrupt
     return history
 
+
 def demo(
-    dataset, # a Dataset
-    latent_dim:int=16, # how many numbers a code has
-    epochs:int=None, # passes over the training images, else default_epochs
-    seed:int=0, # of the models' first parameters and the order of the images
-    device='cpu', # where to train
-    progress:bool=True, # show progress bars
-)->tuple: # (table with a row a model, models by name, histories by name)
+    dataset,  # a Dataset
+    latent_dim: int = 16,  # how many numbers a code has
+    epochs: int = None,  # passes over the training images, else default_epochs
+    seed: int = 0,  # of the models' first parameters and the order of the images
+    device='cpu',  # where to train
+    progress: bool = True,  # show progress bars
+) -> tuple:  # (table with a row a model, models by name, histories by name)
     "Train and measure PCA, AE and KAE of order 1 to 3; return a data frame, the models and their histories. `KeyboardInterrupt` on Ctrl-C."
     latent_dim, seed = check_size('latent_dim', latent_dim), check_size('seed', seed, least=0)
-    epochs = default_epochs(len(dataset.x_train)) if epochs is None else check_size('epochs', epochs)
+    epochs = (
+        default_epochs(len(dataset.x_train)) if epochs is None else check_size('epochs', epochs)
+    )
     for part in ('train', 'test'):
-        if not len(dataset.part(part)[0]): raise ValueError(f'the {part} part of {dataset.name} holds no image')
+        if not len(dataset.part(part)[0]):
+            raise ValueError(f'the {part} part of {dataset.name} holds no image')
     most = min(dataset.x_train.shape)
-    if latent_dim > most: raise ValueError(f'latent_dim must be at most {most} for {dataset.name}, the number of pixels or images, got {latent_dim}')
-    for options in DEMO_MODELS.values(): check_model_size(dataset.in_features, latent_dim, device=device, **options)
+    if latent_dim > most:
+        raise ValueError(
+            f'latent_dim must be at most {most} for {dataset.name}, the number of pixels or images, got {latent_dim}'
+        )
+    for options in DEMO_MODELS.values():
+        check_model_size(dataset.in_features, latent_dim, device=device, **options)
     rows, models, histories = [], {}, {}
     clip = dataset.data_range == (0, 1)
 
     def measure(name, model, n_parameters, seconds):
         models[name] = model
-        row = dict(model=name, parameters=n_parameters, seconds=seconds, test_mse=mean_error(reconstruction_errors(model, dataset.x_test, clip=clip)))
-        if dataset.labeled: row['nn_accuracy'] = nearest_neighbor_accuracy(model, dataset)
+        row = dict(
+            model=name,
+            parameters=n_parameters,
+            seconds=seconds,
+            test_mse=mean_error(reconstruction_errors(model, dataset.x_test, clip=clip)),
+        )
+        if dataset.labeled:
+            row['nn_accuracy'] = nearest_neighbor_accuracy(model, dataset)
         rows.append(row)
 
     start = time.perf_counter()
-    pca = PCA(latent_dim, random_state=seed % 2**32).fit(dataset.x_train.cpu().numpy())       # NumPy takes no larger ones
+    # NumPy takes no larger ones
+    pca = PCA(latent_dim, random_state=seed % 2**32).fit(dataset.x_train.cpu().numpy())
     measure('PCA', pca, pca.components_.size + pca.mean_.size, time.perf_counter() - start)
     for name, options in DEMO_MODELS.items():
-        if progress: print(f'training {name} on {dataset.name}, {epochs} epochs', file=SafeStream(sys.stderr))
+        if progress:
+            print(
+                f'training {name} on {dataset.name}, {epochs} epochs', file=SafeStream(sys.stderr)
+            )
         with kept_generators():
             torch.manual_seed(seed)
             model = AutoEncoder(dataset.in_features, latent_dim, **options)
-            histories[name] = finished(fit(model, dataset, epochs, seed=seed, device=device, progress=progress))
-        measure(name, model, sum(p.numel() for p in model.parameters()), sum(histories[name].seconds))
+            histories[name] = finished(
+                fit(model, dataset, epochs, seed=seed, device=device, progress=progress)
+            )
+        measure(
+            name, model, sum(p.numel() for p in model.parameters()), sum(histories[name].seconds)
+        )
     return pd.DataFrame(rows).set_index('model'), models, histories
 
 # %% ../nbs/51_commands.ipynb #0fe4713a
 def plot_codes(
-    ax, # matplotlib axes to draw in
-    z, # (n, latent_dim) codes, an array
-    y, # (n,) labels from 0
-    classes, # their names; a single one: no labels
-    name:str, # of the model, for the title
+    ax,  # matplotlib axes to draw in
+    z,  # (n, latent_dim) codes, an array
+    y,  # (n,) labels from 0
+    classes,  # their names; a single one: no labels
+    name: str,  # of the model, for the title
 ):
     "Draw codes in two dimensions, laid out by t-SNE if they have more, a color for each class; return the axes."
     from matplotlib import colormaps
+
     layout = ['number 1', f'number {z.shape[1]}']
     title = f'codes of {name}'
     if z.shape[1] > 2 and len(z) > 3:
@@ -121,192 +160,266 @@ def plot_codes(
         layout, title = ['t-SNE 1', 't-SNE 2'], f'{title}, laid out by t-SNE'
     colors = colormaps['tab10' if len(classes) <= 10 else 'turbo'].resampled(len(classes))
     for label, class_name in enumerate(classes):
-        ax.scatter(z[y == label, 0], z[y == label, -1], s=5, color=colors(label), label=plain(class_name))
+        ax.scatter(
+            z[y == label, 0], z[y == label, -1], s=5, color=colors(label), label=plain(class_name)
+        )
     ax.set(xlabel=layout[0], ylabel=layout[1], xticks=[], yticks=[])
     ax.set_title(title)
-    if 1 < len(classes) <= 10: ax.legend(frameon=False, markerscale=2, fontsize=8, loc='center left', bbox_to_anchor=(1, 0.5))
+    if 1 < len(classes) <= 10:
+        ax.legend(
+            frameon=False, markerscale=2, fontsize=8, loc='center left', bbox_to_anchor=(1, 0.5)
+        )
     return ax
 
 # %% ../nbs/51_commands.ipynb #dfc5bfb5
 def plot_demo(
-    dataset, # the Dataset of the run
-    table, # the data frame that demo returns
-    models:dict, # models by name, from demo
-    histories:dict, # histories by name, from demo
+    dataset,  # the Dataset of the run
+    table,  # the data frame that demo returns
+    models: dict,  # models by name, from demo
+    histories: dict,  # histories by name, from demo
 ):
     "Return a figure: originals above reconstructions, test error by epoch, and the best model's codes in two dimensions."
     import matplotlib.pyplot as plt
+
     figure = plt.figure(figsize=(10, 8.2), layout='constrained')
     top, bottom = figure.subfigures(2, 1, height_ratios=(1.15, 1))
-    show_reconstructions(models, dataset.x_test, dataset.image_shape, ax=top.subplots(), cmap=dataset.cmap)
+    show_reconstructions(
+        models, dataset.x_test, dataset.image_shape, ax=top.subplots(), cmap=dataset.cmap
+    )
     n_numbers = encode(models['PCA'], dataset.x_test[:1]).shape[1]
-    top.suptitle(f'{plain(dataset.name)}: test images and what is left of them after {n_numbers} numbers')
+    top.suptitle(
+        f'{plain(dataset.name)}: test images and what is left of them after {n_numbers} numbers'
+    )
 
     curves, codes = bottom.subplots(1, 2)
-    for name, history in histories.items(): history.plot(curves, label=name)
+    for name, history in histories.items():
+        history.plot(curves, label=name)
     curves.axhline(table.test_mse['PCA'], color='0.5', ls='--', label='PCA')
     curves.set_title('test error by epoch')
     curves.legend(frameon=False)
 
-    best, shown = table.test_mse.idxmin(), slice(0, 2000)       # more points than this hide each other
-    z, y = encode(models[best], dataset.x_test[shown]).cpu().numpy(), dataset.y_test[shown].cpu().numpy()
+    best, shown = table.test_mse.idxmin(), slice(0, 2000)  # more points than this hide each other
+    z, y = (
+        encode(models[best], dataset.x_test[shown]).cpu().numpy(),
+        dataset.y_test[shown].cpu().numpy(),
+    )
     plot_codes(codes, z, y, dataset.classes, best)
     return figure
 
 # %% ../nbs/51_commands.ipynb #b95191df
-OPTION_TYPES = {        # type of a parameter: what may be given for it
+OPTION_TYPES = {  # type of a parameter: what may be given for it
     bool: 'true or false (or yes, no, on, off, 1, 0)',
     int: 'a whole number',
     float: 'a number',
     list: 'numbers such as [10,14]',
     str: 'a text',
 }
-ANY_TYPE = [int, float, list, bool, str]        # where a parameter does not say
-TRUTH = {'true': True, 'yes': True, 'on': True, '1': True, 'false': False, 'no': False, 'off': False, '0': False}
+ANY_TYPE = [int, float, list, bool, str]  # where a parameter does not say
+TRUTH = {
+    'true': True,
+    'yes': True,
+    'on': True,
+    '1': True,
+    'false': False,
+    'no': False,
+    'off': False,
+    '0': False,
+}
+
 
 def _whole_number(value):
-    if isinstance(value, (str, int)) and not isinstance(value, bool): return int(value)
+    if isinstance(value, (str, int)) and not isinstance(value, bool):
+        return int(value)
     raise ValueError
 
+
 def _number(value):
-    if isinstance(value, (str, int, float)) and not isinstance(value, bool): return float(value)
+    if isinstance(value, (str, int, float)) and not isinstance(value, bool):
+        return float(value)
     raise ValueError
+
 
 def _numbers(value):
     "A list of numbers in a list, or in a text such as [1,2], 1,2 or 1x2."
     if isinstance(value, str):
         bare = re.fullmatch(r'\[(.*)\]|([^\[\]]*)', value.strip())
-        if not bare: raise ValueError
+        if not bare:
+            raise ValueError
         text = bare[1] or bare[2] or ''
         value = re.split('[,x]', text) if text.strip() else []
-    if not isinstance(value, (list, tuple)): raise ValueError
+    if not isinstance(value, (list, tuple)):
+        raise ValueError
     return [option_value('', item, [int, float]) for item in value]
 
-def _truth(value): return TRUTH[str(value).strip().lower()]
+
+def _truth(value):
+    return TRUTH[str(value).strip().lower()]
+
 
 def _text(value):
-    if isinstance(value, str): return value.strip()
+    if isinstance(value, str):
+        return value.strip()
     raise ValueError
+
 
 _READERS = {bool: _truth, int: _whole_number, float: _number, list: _numbers, str: _text}
 
+
 def option_value(
-    name:str, # name of the option, for the message
-    value, # a text from a command line, or a value from a file
-    types, # those of OPTION_TYPES that it may have, in the order in which they are tried
-    none:bool=False, # whether it may also be None, or 'none' in a text
-): # the value, of one of the types
+    name: str,  # name of the option, for the message
+    value,  # a text from a command line, or a value from a file
+    types,  # those of OPTION_TYPES that it may have, in the order in which they are tried
+    none: bool = False,  # whether it may also be None, or 'none' in a text
+):  # the value, of one of the types
     "Return the value as the first type that can hold it; `ValueError` that says what the option may be."
-    if none and (value is None or str(value).strip().lower() in ('none', 'null')): return None
+    if none and (value is None or str(value).strip().lower() in ('none', 'null')):
+        return None
     for kind in types:
-        try: return _READERS[kind](value)
-        except (ValueError, KeyError, OverflowError): pass
-    raise ValueError(f'{name} must be {" or ".join(OPTION_TYPES[kind] for kind in types)}, got {str(value)[:80]!r}')
+        try:
+            return _READERS[kind](value)
+        except (ValueError, KeyError, OverflowError):
+            pass
+    raise ValueError(
+        f'{name} must be {" or ".join(OPTION_TYPES[kind] for kind in types)}, got {str(value)[:80]!r}'
+    )
 
 # %% ../nbs/51_commands.ipynb #f99d4b90
 def option_types(
-    function, # a function or class
-)->dict: # name: (types, whether None is allowed)
+    function,  # a function or class
+) -> dict:  # name: (types, whether None is allowed)
     "Return what each optional parameter takes."
     found = {}
     for name, parameter in inspect.signature(function, eval_str=True).parameters.items():
         kind, default = parameter.annotation, parameter.default
-        if default is parameter.empty or name in ('root', 'device', 'dtype'): continue
-        if kind is parameter.empty: kinds = ANY_TYPE if default is None else [type(default)]
-        else: kinds = get_args(kind) if get_origin(kind) in (Union, UnionType) else [kind]
+        if default is parameter.empty or name in ('root', 'device', 'dtype'):
+            continue
+        if kind is parameter.empty:
+            kinds = ANY_TYPE if default is None else [type(default)]
+        else:
+            kinds = get_args(kind) if get_origin(kind) in (Union, UnionType) else [kind]
         kinds = [list if (get_origin(k) or k) in (list, tuple, Sequence) else k for k in kinds]
         kinds = [k for k in kinds if k in OPTION_TYPES]
-        if kinds: found[name] = kinds, default is None
+        if kinds:
+            found[name] = kinds, default is None
     return found
 
+
 def check_options(
-    options:dict, # values by name, texts or of any type
-    function, # a function or class that takes them
-)->dict: # values of the types that the parameters have
+    options: dict,  # values by name, texts or of any type
+    function,  # a function or class that takes them
+) -> dict:  # values of the types that the parameters have
     "Return the options as `function` takes them; `ValueError` for an unknown name and for what cannot be."
-    if not isinstance(options, dict): raise ValueError(f'options must be names with values, got {options!r}')
+    if not isinstance(options, dict):
+        raise ValueError(f'options must be names with values, got {options!r}')
     known = option_types(function)
     free = any(p.kind is p.VAR_KEYWORD for p in inspect.signature(function).parameters.values())
-    def types(name): return known.get(name, (ANY_TYPE, True)) if free else lookup(known, name, 'option')
+
+    def types(name):
+        return known.get(name, (ANY_TYPE, True)) if free else lookup(known, name, 'option')
+
     return {name: option_value(name, value, *types(name)) for name, value in options.items()}
 
+
 def parse_options(
-    text:str, # such as 'order=2,basis=chebyshev,bias=no' or 'size=10x14' or 'grid_range=[-2,2]'
-    function, # a function or class that takes them, such as load_dataset
-)->dict: # values by name, of the types that the parameters have
+    text: str,  # such as 'order=2,basis=chebyshev,bias=no' or 'size=10x14' or 'grid_range=[-2,2]'
+    function,  # a function or class that takes them, such as load_dataset
+) -> dict:  # values by name, of the types that the parameters have
     "Return options by name; `ValueError` that says what an option may be, for an unknown one with the nearest that is known."
     options = {}
     for part in filter(None, map(str.strip, re.split(r',(?![^\[]*\])', text))):
         name, equals, value = part.partition('=')
-        if not equals: raise ValueError(f'options are name=value, with commas between them, got {part!r}')
-        if name.strip() in options: raise ValueError(f'the option {name.strip()!r} is given twice')
+        if not equals:
+            raise ValueError(f'options are name=value, with commas between them, got {part!r}')
+        if name.strip() in options:
+            raise ValueError(f'the option {name.strip()!r} is given twice')
         options[name.strip()] = value
     return check_options(options, function)
 
 # %% ../nbs/51_commands.ipynb #443334a4
 def check_device(
-    name:str, # what the user gave, such as 'cpu' or 'cuda:1'
-)->torch.device: # a device that works
+    name: str,  # what the user gave, such as 'cpu' or 'cuda:1'
+) -> torch.device:  # a device that works
     "Return the device; `ValueError` if torch does not know it or the machine does not have it."
-    try: device = check_any_device(name)
+    try:
+        device = check_any_device(name)
     except ValueError as error:
-        here = ['cpu'] + [f'cuda:{i}' for i in range(torch.cuda.device_count())] + ['mps'] * torch.backends.mps.is_available()
-        raise ValueError(f'no device {name!r} on this machine; it has {", ".join(here)}') from error
-    if device.type == 'meta': raise ValueError("the device 'meta' holds no numbers; choose one that can compute")
+        here = (
+            ['cpu']
+            + [f'cuda:{i}' for i in range(torch.cuda.device_count())]
+            + ['mps'] * torch.backends.mps.is_available()
+        )
+        raise ValueError(
+            f'no device {name!r} on this machine; it has {", ".join(here)}'
+        ) from error
+    if device.type == 'meta':
+        raise ValueError("the device 'meta' holds no numbers; choose one that can compute")
     return device
 
+
 def check_folder(
-    path, # a folder that files shall be written to
-)->Path: # the same
+    path,  # a folder that files shall be written to
+) -> Path:  # the same
     "Return the path if files can be written to this folder, else raise an `OSError`; leaves nothing behind."
     path = Path(path)
-    if not path.is_dir(): raise FileNotFoundError(f'cannot write to {path}: there is no such folder')
-    try: tempfile.TemporaryFile(dir=path).close()
-    except OSError as error: raise OSError(f'cannot write to {path}: {error.strerror}') from error
+    if not path.is_dir():
+        raise FileNotFoundError(f'cannot write to {path}: there is no such folder')
+    try:
+        tempfile.TemporaryFile(dir=path).close()
+    except OSError as error:
+        raise OSError(f'cannot write to {path}: {error.strerror}') from error
     return path
 
+
 def check_new_folder(
-    path, # a folder that may have to be made
-)->Path: # the same
+    path,  # a folder that may have to be made
+) -> Path:  # the same
     "Return the path if it is a folder that files can be written to, or one that can be made, else raise an `OSError`; leaves nothing behind."
     path = Path(path)
     there = next(p for p in (path, *path.absolute().parents) if p.exists() or p.is_symlink())
-    if not there.is_dir(): raise NotADirectoryError(f'cannot write to {path}: {there} is no folder')
+    if not there.is_dir():
+        raise NotADirectoryError(f'cannot write to {path}: {there} is no folder')
     check_folder(there)
     return path
 
+
 def check_figure(
-    path, # where a figure shall be written
-)->Path: # the same, as a file
+    path,  # where a figure shall be written
+) -> Path:  # the same, as a file
     "Return the path if a figure can be written there (`kae_demo.png` in it, if it is a folder), else raise an error; leaves nothing behind."
     path = Path(path)
-    if path.is_dir(): path = path/'kae_demo.png'
+    if path.is_dir():
+        path = path / 'kae_demo.png'
     from matplotlib.figure import Figure
+
     known = Figure().canvas.get_supported_filetypes()
-    if path.suffix[1:].lower() not in known: raise ValueError(f'{path} must end in one of {", ".join("." + k for k in sorted(known))}')
+    if path.suffix[1:].lower() not in known:
+        raise ValueError(f'{path} must end in one of {", ".join("." + k for k in sorted(known))}')
     check_folder(path.parent)
     return path
 
 # %% ../nbs/51_commands.ipynb #eff48026
 def kae_demo(
-    dataset:str='digits', # digits, mnist, fashion_mnist, cifar10, cifar100, folder:PATH or arrays:FILE.npz
-    data_root:str=None, # folder with the data, where it is not in the usual place
-    data_options:str='', # what else load_dataset takes, such as size=10x14,grayscale=false
-    latent_dim:int=16, # how many numbers a code has
-    epochs:int=None, # passes over the training images (default: 10, more on a small data set)
-    seed:int=0, # of the models' first parameters and the order of the images
-    out:str='kae_demo.png', # file for the figure, or a folder
-    save:str=None, # folder to keep the trained models in, made if need be
-    device:str=None, # cpu, cuda, cuda:1, mps (default: a GPU if there is one)
+    # digits, mnist, fashion_mnist, cifar10, cifar100, folder:PATH or arrays:FILE.npz
+    dataset: str = 'digits',
+    data_root: str = None,  # folder with the data, where it is not in the usual place
+    data_options: str = '',  # what else load_dataset takes, such as size=10x14,grayscale=false
+    latent_dim: int = 16,  # how many numbers a code has
+    epochs: int = None,  # passes over the training images (default: 10, more on a small data set)
+    seed: int = 0,  # of the models' first parameters and the order of the images
+    out: str = 'kae_demo.png',  # file for the figure, or a folder
+    save: str = None,  # folder to keep the trained models in, made if need be
+    device: str = None,  # cpu, cuda, cuda:1, mps (default: a GPU if there is one)
 ):
     "Train PCA, AE and KAE of order 1 to 3 on real images, print a table, and draw a figure."
     with one_line_errors('kae_demo'):
         device = check_device(device or ('cuda' if torch.cuda.is_available() else 'cpu'))
         check_model_size(1, check_size('latent_dim', latent_dim), device=device)
         check_size('seed', seed, least=0)
-        if epochs is not None: check_size('epochs', epochs)
+        if epochs is not None:
+            check_size('epochs', epochs)
         out = check_figure(out)
-        if save: check_folder(save if Path(save).exists() else Path(save).absolute().parent)
+        if save:
+            check_folder(save if Path(save).exists() else Path(save).absolute().parent)
         data = load_dataset(dataset, data_root, **parse_options(data_options, load_dataset))
         remove_leftovers(out.parent)
         table, models, histories = demo(data, latent_dim, epochs, seed, device)
@@ -316,22 +429,27 @@ def kae_demo(
             folder.mkdir(exist_ok=True)
             remove_leftovers(folder)
             for name, options in DEMO_MODELS.items():
-                file = folder/f'{options["layer"]}{options.get("order", "")}.safetensors'
+                file = folder / f'{options["layer"]}{options.get("order", "")}.safetensors'
                 models[name].save(file)
                 files.append(f'model:  {file}')
         try:
-            with closed_figures(): write_safely(out, plot_demo(data, table, models, histories).savefig)
+            with closed_figures():
+                write_safely(out, plot_demo(data, table, models, histories).savefig)
             files.insert(0, f'figure: {out}')
-        except Exception as error: problem = error                  # told last: the numbers are worth as much
+        except Exception as error:
+            problem = error  # told last: the numbers are worth as much
         say(data)
         say(show_table(table, histories))
-        for file in files: say(file)
-        if problem: raise problem
+        for file in files:
+            say(file)
+        if problem:
+            raise problem
+
 
 def show_table(
-    table, # the data frame that demo returns
-    histories:dict, # histories by name, from demo
-)->str:
+    table,  # the data frame that demo returns
+    histories: dict,  # histories by name, from demo
+) -> str:
     "Return the table as text; a star marks a model whose training had a problem, which is told below."
     formats = dict(parameters='{:,}', seconds='{:.1f}', test_mse='{:.4f}', nn_accuracy='{:.3f}')
     problems = {name: history.problem for name, history in histories.items() if history.problem}

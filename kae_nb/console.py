@@ -17,36 +17,46 @@ from safetensors import SafetensorError
 # %% ../nbs/50_console.ipynb #6f999d60
 class SafeStream:
     "A text stream that does not fail: what it cannot encode is escaped, and what can no longer be written is dropped."
-    def __init__(self,
-        stream, # such as sys.stdout; None for one that was closed before the process began
-    ): self.stream, self.gone = stream, stream is None
 
-    def __getattr__(self, name): return getattr(self.stream, name)
+    def __init__(
+        self,
+        stream,  # such as sys.stdout; None for one that was closed before the process began
+    ):
+        self.stream, self.gone = stream, stream is None
+
+    def __getattr__(self, name):
+        return getattr(self.stream, name)
 
     def write(self, text):
         encoding = getattr(self.stream, 'encoding', None) or 'utf-8'
         self._attempt('write', text.encode(encoding, 'backslashreplace').decode(encoding))
         return len(text)
 
-    def flush(self): self._attempt('flush')
+    def flush(self):
+        self._attempt('flush')
 
-    def isatty(self): return not self.gone and self.stream.isatty()
+    def isatty(self):
+        return not self.gone and self.stream.isatty()
 
     def _attempt(self, method, *text):
-        if self.gone: return
-        try: getattr(self.stream, method)(*text)
-        except (OSError, ValueError):                               # ValueError: the stream is closed
+        if self.gone:
+            return
+        try:
+            getattr(self.stream, method)(*text)
+        except (OSError, ValueError):  # ValueError: the stream is closed
             self.gone = True
             self._discard()
 
     def _discard(self):
         "Point the file at nothing, or Python would try to write what is left again at exit, and complain."
-        try: os.dup2(os.open(os.devnull, os.O_WRONLY), self.stream.fileno())
-        except (OSError, ValueError, AttributeError): pass          # no real file
+        try:
+            os.dup2(os.open(os.devnull, os.O_WRONLY), self.stream.fileno())
+        except (OSError, ValueError, AttributeError):
+            pass  # no real file
 
 # %% ../nbs/50_console.ipynb #5b2de7ce
 def say(
-    *texts, # what to print, with a space between any two
+    *texts,  # what to print, with a space between any two
 ):
     "Print a line to standard output at once; never fails."
     print(*texts, file=SafeStream(sys.stdout), flush=True)
@@ -56,49 +66,81 @@ def say(
 def noted_interrupt():
     "Gives a list that is empty until Ctrl-C is pressed; pressing it also raises `KeyboardInterrupt`, as usual."
     pressed = []
+
     def press(*_):
         pressed.append(True)
         raise KeyboardInterrupt
+
     before = signal.getsignal(signal.SIGINT)
     if before is signal.SIG_IGN or threading.current_thread() is not threading.main_thread():
         yield pressed
         return
     signal.signal(signal.SIGINT, press)
-    try: yield pressed
-    finally: signal.signal(signal.SIGINT, before or signal.SIG_DFL)
+    try:
+        yield pressed
+    finally:
+        signal.signal(signal.SIGINT, before or signal.SIG_DFL)
 
 # %% ../nbs/50_console.ipynb #56711019
-USER_ERRORS = (ValueError, TypeError, OSError, FloatingPointError, OverflowError, MemoryError, RecursionError, ImportError, EOFError,
-               SafetensorError, zipfile.BadZipFile, zlib.error)
+USER_ERRORS = (
+    ValueError,
+    TypeError,
+    OSError,
+    FloatingPointError,
+    OverflowError,
+    MemoryError,
+    RecursionError,
+    ImportError,
+    EOFError,
+    SafetensorError,
+    zipfile.BadZipFile,
+    zlib.error,
+)
+
 
 def one_line(
-    error, # an exception
-)->str|None: # a message, or None for what only a fault of ours can cause
+    error,  # an exception
+) -> str | None:  # a message, or None for what only a fault of ours can cause
     "Return what to tell a user about an error: one line."
     text = ' '.join(str(error).split())
-    no_room = isinstance(error, RuntimeError) and re.search('out of memory|allocate memory|enough memory|Storage size|Overflow when', text)
-    if no_room or isinstance(error, MemoryError): return f'there is not enough memory for this: {text[:200] or "ask for less"}'
-    if isinstance(error, RecursionError): return f'something is nested too deeply: {text}'
-    if isinstance(error, USER_ERRORS): return text or type(error).__name__
+    no_room = isinstance(error, RuntimeError) and re.search(
+        'out of memory|allocate memory|enough memory|Storage size|Overflow when', text
+    )
+    if no_room or isinstance(error, MemoryError):
+        return f'there is not enough memory for this: {text[:200] or "ask for less"}'
+    if isinstance(error, RecursionError):
+        return f'something is nested too deeply: {text}'
+    if isinstance(error, USER_ERRORS):
+        return text or type(error).__name__
 
 # %% ../nbs/50_console.ipynb #a867af63
 @contextmanager
 def one_line_errors(
-    command:str, # name of the command, for the message
+    command: str,  # name of the command, for the message
 ):
     "Turn errors that a user can cause into one line on standard error and exit status 2, warnings into one line, and Ctrl-C into status 130; printing inside never fails."
-    def show(message, *_, **__): print(f'{command}: {" ".join(str(message).split())}', file=sys.stderr)
-    with redirect_stdout(SafeStream(sys.stdout)), redirect_stderr(SafeStream(sys.stderr)), warnings.catch_warnings():
+
+    def show(message, *_, **__):
+        print(f'{command}: {" ".join(str(message).split())}', file=sys.stderr)
+
+    with (
+        redirect_stdout(SafeStream(sys.stdout)),
+        redirect_stderr(SafeStream(sys.stderr)),
+        warnings.catch_warnings(),
+    ):
         warnings.showwarning = show
         try:
-            with noted_interrupt() as pressed: yield
-            if pressed: raise KeyboardInterrupt                     # something swallowed it
+            with noted_interrupt() as pressed:
+                yield
+            if pressed:
+                raise KeyboardInterrupt  # something swallowed it
         except KeyboardInterrupt:
             print(f'{command}: interrupted', file=sys.stderr)
             raise SystemExit(130) from None
         except Exception as error:
             message = one_line(error)
-            if message is None: raise
+            if message is None:
+                raise
             print(f'{command}: {message}', file=sys.stderr)
             raise SystemExit(130 if pressed else 2) from error
         finally:
@@ -107,45 +149,63 @@ def one_line_errors(
 
 # %% ../nbs/50_console.ipynb #99395724
 def read_arguments(
-    function, # whose parameters are the options
-    arguments:list, # of the command line
-)->dict: # values by name
+    function,  # whose parameters are the options
+    arguments: list,  # of the command line
+) -> dict:  # values by name
     "Return the options that a command line gives; `ValueError` for one that is unknown, with the nearest that is known, or cannot be read."
+
     def refuse(message):
-        for wrong, right in {'invalid int value:': 'expected a whole number, got', 'invalid float value:': 'expected a number, got'}.items():
+        for wrong, right in {
+            'invalid int value:': 'expected a whole number, got',
+            'invalid float value:': 'expected a number, got',
+        }.items():
             message = message.replace(wrong, right)
-        raise ValueError(re.sub('(?<=argument --)[a-z-]+', lambda option: option[0].replace('-', '_'), message))
+        raise ValueError(
+            re.sub('(?<=argument --)[a-z-]+', lambda option: option[0].replace('-', '_'), message)
+        )
+
     parser = anno_parser(function, prog=function.__name__)
     parser.error, parser.allow_abbrev = refuse, False
-    spelled = {option.replace('-', '_'): option for option in parser._option_string_actions}       # fastcore 2 has dashes, fastcore 1 not
+    # fastcore 2 has dashes, fastcore 1 not
+    spelled = {option.replace('-', '_'): option for option in parser._option_string_actions}
+
     def as_known(argument):
         name, equals, value = argument.partition('=')
-        return spelled.get(name.replace('-', '_'), name) + equals + value if argument.startswith('--') else argument
+        return (
+            spelled.get(name.replace('-', '_'), name) + equals + value
+            if argument.startswith('--')
+            else argument
+        )
+
     values, unknown = parser.parse_known_args([as_known(argument) for argument in arguments])
     names = [f'--{name}' for name in inspect.signature(function).parameters]
     for text in unknown:
-        from kae_nb.layer import suggestion                 # brings torch, which only a mistake waits for
+        from kae_nb.layer import suggestion  # brings torch, which only a mistake waits for
+
         name = text.partition('=')[0]
-        if text.startswith('-'): refuse(f'unknown option {name!r}: {suggestion(name, names)}--help lists all')
+        if text.startswith('-'):
+            refuse(f'unknown option {name!r}: {suggestion(name, names)}--help lists all')
         refuse(f'{text!r} belongs to no option; --help lists all')
     return {name: value for name, value in vars(values).items() if f'--{name}' in names}
 
 # %% ../nbs/50_console.ipynb #27803deb
 def in_terminal(
-    function, # a command
-    *arguments, # of its command line
-)->tuple: # exit status, what it printed, what it said of errors and progress
+    function,  # a command
+    *arguments,  # of its command line
+) -> tuple:  # exit status, what it printed, what it said of errors and progress
     "Return what a command line would show, without the seconds that a process takes to begin."
     output, errors = io.StringIO(), io.StringIO()
     with redirect_stdout(output), redirect_stderr(errors):
         try:
-            with one_line_errors(function.__name__): options = read_arguments(function, [str(argument) for argument in arguments])
+            with one_line_errors(function.__name__):
+                options = read_arguments(function, [str(argument) for argument in arguments])
             function(**options)
-        except SystemExit as end: return end.code, output.getvalue(), errors.getvalue()
+        except SystemExit as end:
+            return end.code, output.getvalue(), errors.getvalue()
     return 0, output.getvalue(), errors.getvalue()
 
 # %% ../nbs/50_console.ipynb #672e0b2c
-COMMANDS = {        # command: the module that has the function of this name
+COMMANDS = {  # command: the module that has the function of this name
     'kae_demo': 'commands',
     'kae_bench': 'benchmarks',
     'kae_evaluate': 'evaluation',
@@ -153,23 +213,28 @@ COMMANDS = {        # command: the module that has the function of this name
     'kae_reproduce': 'reproduce',
 }
 
+
 def head_of(
-    name:str, # of a command
-): # a function that does nothing
+    name: str,  # of a command
+):  # a function that does nothing
     "Return a function with the parameters, defaults and comments of a command, whose module is not imported."
     file = Path(__file__).with_name(f'{COMMANDS[name]}.py')
     tree = ast.parse(file.read_text(encoding='utf-8'))
-    head = next(node for node in tree.body if isinstance(node, ast.FunctionDef) and node.name == name)
-    head.body = head.body[:1]                           # the docstring
+    head = next(
+        node for node in tree.body if isinstance(node, ast.FunctionDef) and node.name == name
+    )
+    head.body = head.body[:1]  # the docstring
     made = {'__name__': f'kae_nb.{COMMANDS[name]}'}
     exec(compile(ast.Module([head], []), file, 'exec'), made)
     return made[name]
+
 
 def main():
     "Begin the command that has the name of the running program."
     name = Path(sys.argv[0]).stem
     with one_line_errors(name):
-        if name not in COMMANDS: raise ValueError(f'there is no command of this name, there are {", ".join(COMMANDS)}')
+        if name not in COMMANDS:
+            raise ValueError(f'there is no command of this name, there are {", ".join(COMMANDS)}')
         options = read_arguments(head_of(name), sys.argv[1:])
         function = getattr(importlib.import_module(f'kae_nb.{COMMANDS[name]}'), name)
     function(**options)

@@ -13,37 +13,47 @@ from .tables import in_order, title_of
 
 # %% ../nbs/42_convergence.ipynb #8469a660
 def convergence_jobs(
-    data:dict, # checksums by the name of the data set
-    latent_dims=(16,), # sizes of the code
-    models=MODELS, # what AutoEncoder takes, by name
-    seeds=SEEDS[:3], # a few are enough to see the spread
-    epochs:int=50, # passes over the training images
-)->list: # of jobs, as from grid
+    data: dict,  # checksums by the name of the data set
+    latent_dims=(16,),  # sizes of the code
+    models=MODELS,  # what AutoEncoder takes, by name
+    seeds=SEEDS[:3],  # a few are enough to see the spread
+    epochs: int = 50,  # passes over the training images
+) -> list:  # of jobs, as from grid
     "Return the jobs behind the figure: one setting, lr and weight decay 1e-4, trained for longer."
     return grid(data, latent_dims, models, [1e-4], [1e-4], seeds, epochs, pca=False)
 
+
 def plot_convergence(
-    frame, # results, from as_frame or unpack
-    epochs:int=50, # which jobs of the table to draw: those trained for so long
+    frame,  # results, from as_frame or unpack
+    epochs: int = 50,  # which jobs of the table to draw: those trained for so long
 ):
     "Draw the mean test loss by epoch, with a band from the lowest to the highest seed, and PCA's error; return the figure. `ValueError` if there are no such jobs."
     import matplotlib.pyplot as plt
+
     long = frame[(frame.epochs == epochs) & (frame.lr == 1e-4) & (frame.weight_decay == 1e-4)]
     panels = list(long.groupby(['dataset', 'latent_dim']))
-    if not panels: raise ValueError(f'no jobs of {epochs} epochs in these results')
-    figure, axes = plt.subplots(1, len(panels), figsize=(4*len(panels) + 1.2, 3.4), squeeze=False, layout='constrained')
+    if not panels:
+        raise ValueError(f'no jobs of {epochs} epochs in these results')
+    figure, axes = plt.subplots(
+        1, len(panels), figsize=(4 * len(panels) + 1.2, 3.4), squeeze=False, layout='constrained'
+    )
     for ax, ((dataset, dim), part) in zip(axes[0], panels):
         for k, model in enumerate(in_order(long.model)):
             losses = part[part.model == model].test_losses.tolist()
-            if not losses: continue
+            if not losses:
+                continue
             low, mean, high = (pd.DataFrame(losses).agg(how) for how in ('min', 'mean', 'max'))
             ax.plot(range(1, epochs + 1), mean, color=f'C{k}', label=model)
             ax.fill_between(range(1, epochs + 1), low, high, color=f'C{k}', alpha=0.2, lw=0)
-        pca = frame[(frame.model == 'PCA') & (frame.dataset == dataset) & (frame.latent_dim == dim)].reconstruction_mse
-        if len(pca): ax.axhline(pca.iloc[0], color='0.5', ls='--', label='PCA')
+        pca = frame[
+            (frame.model == 'PCA') & (frame.dataset == dataset) & (frame.latent_dim == dim)
+        ].reconstruction_mse
+        if len(pca):
+            ax.axhline(pca.iloc[0], color='0.5', ls='--', label='PCA')
         ax.set_title(f'{title_of(dataset)}, {dim} numbers', parse_math=False)
         ax.set(xlabel='epoch', yscale='log')
-        ax.yaxis.set_major_formatter('{x:g}'); ax.yaxis.set_minor_formatter(lambda y, _: f'{y:g}' if f'{y:e}'[0] in '235' else '')
+        ax.yaxis.set_major_formatter('{x:g}')
+        ax.yaxis.set_minor_formatter(lambda y, _: f'{y:g}' if f'{y:e}'[0] in '235' else '')
     axes[0][0].set_ylabel('test MSE')
     axes[0][-1].legend(frameon=False, fontsize=8, bbox_to_anchor=(1, 1), loc='upper left')
     return figure

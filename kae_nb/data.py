@@ -17,135 +17,187 @@ from fastcore.basics import patch
 from torch import Tensor
 from torch.utils.data import DataLoader, TensorDataset
 
-from .images import UnreadableImages, as_text, check_brightness, check_image_size, read_images, resize
+from kae_nb.images import (
+    UnreadableImages,
+    as_text,
+    check_brightness,
+    check_image_size,
+    read_images,
+    resize,
+)
 from .layer import check_device, check_flag, check_size
 from .layers import lookup
-from .sources import (DATASETS, as_path, check_readable, data_root, hold_out, is_available, list_parts, read_arrays, read_folder,      # noqa: F401 (is_available is for users of this module)
-                            read_named, stratified_sample, to_rows)
+from kae_nb.sources import (
+    DATASETS,
+    as_path,
+    check_readable,
+    data_root,
+    hold_out,
+    is_available,
+    list_parts,
+    read_arrays,
+    read_folder,  # noqa: F401 (is_available is for users of this module)
+    read_named,
+    stratified_sample,
+    to_rows,
+)
 
 # %% ../nbs/20_data.ipynb #f49843a4
 def usual_range(
-    low:float, # the smallest of some values
-    high:float, # the largest
-)->tuple|None: # (0.0, 1.0), (-1.0, 1.0) or None
+    low: float,  # the smallest of some values
+    high: float,  # the largest
+) -> tuple | None:  # (0.0, 1.0), (-1.0, 1.0) or None
     "Return the first of the ranges that images usually have in which all values lie, or None."
-    return next(((a, b) for a, b in ((0., 1.), (-1., 1.)) if a <= low and high <= b), None)
+    return next(((a, b) for a, b in ((0.0, 1.0), (-1.0, 1.0)) if a <= low and high <= b), None)
 
 # %% ../nbs/20_data.ipynb #e17f3baf
 @dataclass(frozen=True)
 class Dataset:
     "Training and test images as rows of float32, usually in [0, 1], with their labels."
-    x_train:Tensor # (n, d) float32, one flattened image a row
-    y_train:Tensor # (n,) int64, labels from 0
-    x_test:Tensor # (m, d) float32
-    y_test:Tensor # (m,) int64
-    image_shape:tuple # (height, width), or (3, height, width) in color; d is its product
-    classes:tuple # what the labels stand for
-    name:str # for titles and result rows
-    cmap:str='gray_r' # how gray is drawn: 'gray_r' where 1 is ink on paper, 'gray' where 1 is light
+
+    x_train: Tensor  # (n, d) float32, one flattened image a row
+    y_train: Tensor  # (n,) int64, labels from 0
+    x_test: Tensor  # (m, d) float32
+    y_test: Tensor  # (m,) int64
+    image_shape: tuple  # (height, width), or (3, height, width) in color; d is its product
+    classes: tuple  # what the labels stand for
+    name: str  # for titles and result rows
+    # how gray is drawn: 'gray_r' where 1 is ink on paper, 'gray' where 1 is light
+    cmap: str = 'gray_r'
 
     @property
-    def in_features(self)->int:
+    def in_features(self) -> int:
         "d, the number of values in an image: what a model of this data takes."
         return self.x_train.shape[1]
 
     @property
-    def labeled(self)->bool:
+    def labeled(self) -> bool:
         "Whether there are labels to tell apart: more than one class among the training images."
         return len(self.y_train.unique()) > 1
 
     @property
-    def data_range(self)->tuple:
+    def data_range(self) -> tuple:
         "(0.0, 1.0) if all values lie in [0, 1], (-1.0, 1.0) if in [-1, 1], else the training images' smallest and largest value."
-        bounds = torch.stack([torch.stack(x.aminmax()) for x in (self.x_train, self.x_test)]).tolist()
+        bounds = torch.stack(
+            [torch.stack(x.aminmax()) for x in (self.x_train, self.x_test)]
+        ).tolist()
         low, high = min(low for low, _ in bounds), max(high for _, high in bounds)
         return usual_range(low, high) or tuple(bounds[0])
 
-    def part(self,
-        name:str, # 'train' or 'test'
-    )->tuple: # images, labels
+    def part(
+        self,
+        name: str,  # 'train' or 'test'
+    ) -> tuple:  # images, labels
         "Return images and labels of one part; `ValueError` for another name."
         lookup(('train', 'test'), name, 'part')
         return getattr(self, f'x_{name}'), getattr(self, f'y_{name}')
 
-    def to(self,
-        device, # any torch device
-    )->'Dataset':
+    def to(
+        self,
+        device,  # any torch device
+    ) -> 'Dataset':
         "Return the same data set with its tensors on `device`; `ValueError` if this machine has no such device."
         device = check_device(device)
-        return replace(self, **{k: getattr(self, k).to(device) for k in ('x_train', 'y_train', 'x_test', 'y_test')})
+        return replace(
+            self,
+            **{k: getattr(self, k).to(device) for k in ('x_train', 'y_train', 'x_test', 'y_test')},
+        )
 
     def __repr__(self):
         *color, h, w = self.image_shape
-        return (f'{self.name}: {len(self.x_train):,} training and {len(self.x_test):,} test images, '
-                f'{h}×{w} {"color" if color else "gray"}, {f"{len(self.classes)} classes" if len(self.classes) > 1 else "without labels"}')
+        return (
+            f'{self.name}: {len(self.x_train):,} training and {len(self.x_test):,} test images, '
+            f'{h}×{w} {"color" if color else "gray"}, {f"{len(self.classes)} classes" if len(self.classes) > 1 else "without labels"}'
+        )
 
 # %% ../nbs/20_data.ipynb #f2ece8b6
 def _load_digits(size=None):
     from sklearn.datasets import load_digits
     from sklearn.model_selection import train_test_split
+
     bunch = load_digits()
-    x = np.float32(bunch.images/16)
-    if size is not None: x = resize(x, size)
-    parts = train_test_split(x.reshape(len(x), -1), bunch.target, test_size=0.2, stratify=bunch.target, random_state=0)
+    x = np.float32(bunch.images / 16)
+    if size is not None:
+        x = resize(x, size)
+    parts = train_test_split(
+        x.reshape(len(x), -1), bunch.target, test_size=0.2, stratify=bunch.target, random_state=0
+    )
     x_train, x_test, y_train, y_test = map(torch.from_numpy, parts)
     return Dataset(x_train, y_train, x_test, y_test, x.shape[1:], tuple('0123456789'), 'digits')
 
 # %% ../nbs/20_data.ipynb #47d85c50
 def paper_value(
-    image_shape, # (height, width) or (3, height, width)
-    cmap:str='gray_r', # how gray is drawn
-    data_range=(0., 1.), # the values that are black and white, or white and black
-)->float: # one of the two
+    image_shape,  # (height, width) or (3, height, width)
+    cmap: str = 'gray_r',  # how gray is drawn
+    data_range=(0.0, 1.0),  # the values that are black and white, or white and black
+) -> float:  # one of the two
     "Return the value of white: the largest in color and where it is light, the smallest where the largest is ink."
     return float(data_range[1] if len(image_shape) == 3 or cmap == 'gray' else data_range[0])
 
 # %% ../nbs/20_data.ipynb #f8e7b8ed
 def tile(
-    images, # (rows, columns, d) images, a tensor
-    image_shape, # (height, width) or (3, height, width)
-    gap=(1, 1, 1, 1), # pixels left, right, above and below each image
-    white:float=0., # value of the gaps
-    data_range=(0., 1.), # the values that become 0 and 1
-)->Tensor: # (height, width) or (height, width, 3) of the whole picture, as imshow takes it
+    images,  # (rows, columns, d) images, a tensor
+    image_shape,  # (height, width) or (3, height, width)
+    gap=(1, 1, 1, 1),  # pixels left, right, above and below each image
+    white: float = 0.0,  # value of the gaps
+    data_range=(0.0, 1.0),  # the values that become 0 and 1
+) -> Tensor:  # (height, width) or (height, width, 3) of the whole picture, as imshow takes it
     "Return one large picture of many images; in color, what lies outside of `data_range` is cut off."
     *color, h, w = image_shape
     low, high = data_range
     images = images.float().cpu().reshape(*images.shape[:2], *(color or [1]), h, w)
     picture = F.pad(images, gap, value=white).permute(0, 3, 1, 4, 2).flatten(0, 1).flatten(1, 2)
-    picture = (picture - low)/((high - low) or 1.)
+    picture = (picture - low) / ((high - low) or 1.0)
     return picture.clamp(0, 1) if color else picture.squeeze(-1)
 
 # %% ../nbs/20_data.ipynb #6edb8808
 @patch
-def show(self:Dataset,
-    n:int=10, # how many of the first training images
-    columns:int=10, # how many in a row
-    ax=None, # matplotlib axes to draw in, else new ones
+def show(
+    self: Dataset,
+    n: int = 10,  # how many of the first training images
+    columns: int = 10,  # how many in a row
+    ax=None,  # matplotlib axes to draw in, else new ones
 ):
     "Draw the first `n` training images, each above its label; return the axes."
     import matplotlib.pyplot as plt
-    x, y = self.x_train[:check_size('n', n)].cpu(), self.y_train[:n].tolist()
+
+    x, y = self.x_train[: check_size('n', n)].cpu(), self.y_train[:n].tolist()
     columns, bounds = min(check_size('columns', columns), len(x)), self.data_range
-    rows, (h, w), white = -(-len(x) // columns), self.image_shape[-2:], paper_value(self.image_shape, self.cmap, bounds)
-    x = F.pad(x, (0, 0, 0, rows*columns - len(x)), value=white).unflatten(0, (rows, columns))
-    side = max(1, w//12)                                        # white space, and room for the label
-    below = max(h, w)//3 + 1 if self.labeled else 2*side
+    rows, (h, w), white = (
+        -(-len(x) // columns),
+        self.image_shape[-2:],
+        paper_value(self.image_shape, self.cmap, bounds),
+    )
+    x = F.pad(x, (0, 0, 0, rows * columns - len(x)), value=white).unflatten(0, (rows, columns))
+    side = max(1, w // 12)  # white space, and room for the label
+    below = max(h, w) // 3 + 1 if self.labeled else 2 * side
     picture = tile(x, self.image_shape, (side, side, 0, below), white, bounds)
-    if ax is None: ax = plt.subplots(figsize=(columns, columns*picture.shape[0]/picture.shape[1]))[1]
+    if ax is None:
+        ax = plt.subplots(figsize=(columns, columns * picture.shape[0] / picture.shape[1]))[1]
     ax.imshow(picture, cmap=self.cmap, vmin=0, vmax=1)
     ax.set_axis_off()
     for i, label in enumerate(as_text(self.classes[label]) for label in y if self.labeled):
-        place = (w + 2*side)*(i % columns + 0.5) - 0.5, (h + below)*(i//columns) + h + below/2
-        ax.text(*place, label if len(label) < 14 else label[:12] + '…', ha='center', va='center', fontsize=8, parse_math=False)
+        place = (
+            (w + 2 * side) * (i % columns + 0.5) - 0.5,
+            (h + below) * (i // columns) + h + below / 2,
+        )
+        ax.text(
+            *place,
+            label if len(label) < 14 else label[:12] + '…',
+            ha='center',
+            va='center',
+            fontsize=8,
+            parse_math=False,
+        )
     return ax
 
 # %% ../nbs/20_data.ipynb #9001e292
 @patch
-def subset(self:Dataset,
-    n:int, # how many training images
-    seed:int=0, # of the draw
-)->Dataset: # the test images are the same
+def subset(
+    self: Dataset,
+    n: int,  # how many training images
+    seed: int = 0,  # of the draw
+) -> Dataset:  # the test images are the same
     "Return a data set with `n` of the training images, in file order, each class with its share; `ValueError` if there are not so many."
     chosen = stratified_sample(self.y_train.cpu(), n, seed).to(self.x_train.device)
     return replace(self, x_train=self.x_train[chosen], y_train=self.y_train[chosen])
@@ -153,30 +205,48 @@ def subset(self:Dataset,
 # %% ../nbs/20_data.ipynb #b22f9830
 class Batches:
     "Indices of images, batch by batch: each time it is gone through, a new random order or file order."
-    def __init__(self,
-        n:int, # number of images
-        batch_size:int, # images a batch; the last may be smaller
-        shuffle:bool, # random order
-        generator=None, # a torch.Generator on the CPU; None for torch's own
-    ): self.n, self.batch_size, self.shuffle, self.generator = n, check_size('batch_size', batch_size), shuffle, generator
 
-    def __len__(self): return -(-self.n // self.batch_size)
+    def __init__(
+        self,
+        n: int,  # number of images
+        batch_size: int,  # images a batch; the last may be smaller
+        shuffle: bool,  # random order
+        generator=None,  # a torch.Generator on the CPU; None for torch's own
+    ):
+        self.n, self.batch_size, self.shuffle, self.generator = (
+            n,
+            check_size('batch_size', batch_size),
+            shuffle,
+            generator,
+        )
+
+    def __len__(self):
+        return -(-self.n // self.batch_size)
+
     def __iter__(self):
-        order = torch.randperm(self.n, generator=self.generator) if self.shuffle else torch.arange(self.n)
+        order = (
+            torch.randperm(self.n, generator=self.generator)
+            if self.shuffle
+            else torch.arange(self.n)
+        )
         yield from order.split(self.batch_size)
 
+
 @patch
-def batches(self:Dataset,
-    batch_size:int=256, # images a batch; the last may be smaller
-    shuffle:bool=False, # random order, else file order
-    generator=None, # a torch.Generator on the CPU; None for torch's own
-    part:str='train', # 'train' or 'test'
+def batches(
+    self: Dataset,
+    batch_size: int = 256,  # images a batch; the last may be smaller
+    shuffle: bool = False,  # random order, else file order
+    generator=None,  # a torch.Generator on the CPU; None for torch's own
+    part: str = 'train',  # 'train' or 'test'
 ):
     "Yield images (batch, d) and labels (batch,) of one part, on the device where they are."
     x, y = self.part(part)
-    if not shuffle: yield from zip(x.split(check_size('batch_size', batch_size)), y.split(batch_size))
+    if not shuffle:
+        yield from zip(x.split(check_size('batch_size', batch_size)), y.split(batch_size))
     else:
-        for rows in Batches(len(x), batch_size, shuffle, generator): yield x[rows.to(x.device)], y[rows.to(x.device)]
+        for rows in Batches(len(x), batch_size, shuffle, generator):
+            yield x[rows.to(x.device)], y[rows.to(x.device)]
 
 # %% ../nbs/20_data.ipynb #8b00b8e5
 def _as_rows(what, x, image_shape):
@@ -184,175 +254,307 @@ def _as_rows(what, x, image_shape):
     try:
         if not isinstance(x, Tensor):
             x = np.asarray(x)
-            x = np.require(x, x.dtype.newbyteorder('='), 'CW')  # a copy, if its memory is read-only, reversed or foreign
+            # a copy, if its memory is read-only, reversed or foreign
+            x = np.require(x, x.dtype.newbyteorder('='), 'CW')
         x = torch.as_tensor(x).detach().to_dense()
-    except (TypeError, ValueError, RuntimeError) as error: raise ValueError(f'{what} cannot be read as numbers: {error}') from error
+    except (TypeError, ValueError, RuntimeError) as error:
+        raise ValueError(f'{what} cannot be read as numbers: {error}') from error
     if x.ndim not in (2, 3, 4) or not x.numel():
-        raise ValueError(f'{what} must be images of shape (n, d), (n, height, width), (n, height, width, 3) or (n, 3, height, width), '
-                         f'n > 0, got {tuple(x.shape)}')
+        raise ValueError(
+            f'{what} must be images of shape (n, d), (n, height, width), (n, height, width, 3) or (n, 3, height, width), '
+            f'n > 0, got {tuple(x.shape)}'
+        )
     if x.dtype not in (torch.uint8, torch.bool) and not x.is_floating_point():
-        raise ValueError(f'{what} has type {x.dtype}, whose largest value may mean anything: divide it by what stands for white, as floats')
+        raise ValueError(
+            f'{what} has type {x.dtype}, whose largest value may mean anything: divide it by what stands for white, as floats'
+        )
     if x.ndim == 4:
         first, last = x.shape[1] in (1, 3), x.shape[3] in (1, 3)
-        if first == last: raise ValueError(f'{what} has shape {tuple(x.shape)}: expected one side of 1 or 3 channels, the second or the last')
-        if last: x = x.permute(0, 3, 1, 2)
-    shape = tuple(x.shape[2:] if x.ndim == 4 and x.shape[1] == 1 else x.shape[1:]) if x.ndim > 2 else (1, x.shape[1])
+        if first == last:
+            raise ValueError(
+                f'{what} has shape {tuple(x.shape)}: expected one side of 1 or 3 channels, the second or the last'
+            )
+        if last:
+            x = x.permute(0, 3, 1, 2)
+    shape = (
+        tuple(x.shape[2:] if x.ndim == 4 and x.shape[1] == 1 else x.shape[1:])
+        if x.ndim > 2
+        else (1, x.shape[1])
+    )
     rows = x.flatten(1)
     if image_shape is not None:
-        sides = image_shape if isinstance(image_shape, (list, tuple, np.ndarray)) and np.ndim(image_shape) == 1 else ()
+        sides = (
+            image_shape
+            if isinstance(image_shape, (list, tuple, np.ndarray)) and np.ndim(image_shape) == 1
+            else ()
+        )
         shape = tuple(check_size('image_shape', side) for side in sides)
-        if len(shape) not in (2, 3) or shape[:-2] not in ((), (3,)) or math.prod(shape) != rows.shape[1]:
-            raise ValueError(f'image_shape must be (height, width) or (3, height, width) with a product of {rows.shape[1]}, '
-                             f'got {shape or image_shape!r}')
-    if x.dtype == torch.uint8: check_brightness(what, rows)
+        if (
+            len(shape) not in (2, 3)
+            or shape[:-2] not in ((), (3,))
+            or math.prod(shape) != rows.shape[1]
+        ):
+            raise ValueError(
+                f'image_shape must be (height, width) or (3, height, width) with a product of {rows.shape[1]}, '
+                f'got {shape or image_shape!r}'
+            )
+    if x.dtype == torch.uint8:
+        check_brightness(what, rows)
     rows = rows.float().div(255) if x.dtype == torch.uint8 else rows.to(torch.float32, copy=True)
     low, high = rows.min().item(), rows.max().item()
-    if not np.isfinite([low, high]).all(): raise ValueError(f'{what} holds NaN or infinite values, or some too large for single precision')
+    if not np.isfinite([low, high]).all():
+        raise ValueError(
+            f'{what} holds NaN or infinite values, or some too large for single precision'
+        )
     if low < 0 or high > 1:
-        warnings.warn(f'{what} holds values from {low:g} to {high:g}, and the models of this library make values in [0, 1]: '
-                      'scale them if they are pixels')
+        warnings.warn(
+            f'{what} holds values from {low:g} to {high:g}, and the models of this library make values in [0, 1]: '
+            'scale them if they are pixels'
+        )
     return rows.contiguous(), shape
 
 # %% ../nbs/20_data.ipynb #bc35b38f
 def _as_labels(what, y, n):
     "Labels as an array of whole numbers or texts; `ValueError` for other types and lengths."
-    if y is None: return np.full(n, 'unlabeled')
+    if y is None:
+        return np.full(n, 'unlabeled')
     given, y = y, np.asarray(y.cpu() if isinstance(y, Tensor) else y)
-    if y.shape != (n,): raise ValueError(f'{what} has shape {y.shape}, but there are {n:,} images: expected ({n},)')
-    if y.dtype.kind not in 'iubUO': raise ValueError(f'{what} has type {y.dtype}: expected whole numbers or texts')
-    if y.dtype.kind not in 'UO': return y
+    if y.shape != (n,):
+        raise ValueError(
+            f'{what} has shape {y.shape}, but there are {n:,} images: expected ({n},)'
+        )
+    if y.dtype.kind not in 'iubUO':
+        raise ValueError(f'{what} has type {y.dtype}: expected whole numbers or texts')
+    if y.dtype.kind not in 'UO':
+        return y
     others = [label for label in given if not isinstance(label, (str, int, np.integer))]
-    if others: raise ValueError(f'{what} holds {others[0]!r}: expected whole numbers or texts')
+    if others:
+        raise ValueError(f'{what} holds {others[0]!r}: expected whole numbers or texts')
     return y.astype(str)
+
 
 def _as_classes(classes):
     "Names of classes as a list of texts; `ValueError` if they are none, or not all different."
-    names = [] if np.ndim(classes) == 0 and not isinstance(classes, str) else list(map(as_text, classes))
-    if not names or len(set(names)) < len(names) or not isinstance(classes, str) and np.ndim(classes) > 1:
+    names = (
+        []
+        if np.ndim(classes) == 0 and not isinstance(classes, str)
+        else list(map(as_text, classes))
+    )
+    if (
+        not names
+        or len(set(names)) < len(names)
+        or not isinstance(classes, str)
+        and np.ndim(classes) > 1
+    ):
         raise ValueError(f'classes must be a list of names, all different, got {classes!r}')
     return names
 
 # %% ../nbs/20_data.ipynb #d57a2cd9
 @patch(cls_method=True)
-def from_arrays(cls:Dataset,
-    x_train, # training images: (n, d), (n, height, width), (n, height, width, 3) or (n, 3, height, width)
-    y_train=None, # (n,) labels, whole numbers or texts; None for images without labels
-    x_test=None, # test images, else a fifth of x_train is held out
-    y_test=None, # (m,) their labels
-    image_shape=None, # (height, width) or (3, height, width) of rows (n, d), to draw them
-    classes=None, # what labels 0, 1, … stand for, else the labels themselves
-    name:str='arrays', # for titles and result rows
-    seed:int=0, # of what is held out
-)->Dataset: # bytes scaled to [0, 1], floats as they are
+def from_arrays(
+    cls: Dataset,
+    # training images: (n, d), (n, height, width), (n, height, width, 3) or (n, 3, height, width)
+    x_train,
+    y_train=None,  # (n,) labels, whole numbers or texts; None for images without labels
+    x_test=None,  # test images, else a fifth of x_train is held out
+    y_test=None,  # (m,) their labels
+    image_shape=None,  # (height, width) or (3, height, width) of rows (n, d), to draw them
+    classes=None,  # what labels 0, 1, … stand for, else the labels themselves
+    name: str = 'arrays',  # for titles and result rows
+    seed: int = 0,  # of what is held out
+) -> Dataset:  # bytes scaled to [0, 1], floats as they are
     "Return a data set of arrays or tensors; `ValueError` or `TypeError` for shapes, types, values or labels that do not fit."
     given = {'train': (x_train, y_train), 'test': (x_test, y_test)}
     check_size('seed', seed, 0)
-    if x_test is None: del given['test']
-    if (y_test is not None) != (x_test is not None and y_train is not None): raise ValueError('y_test goes with y_train and x_test: give all three, or leave y_test out')
+    if x_test is None:
+        del given['test']
+    if (y_test is not None) != (x_test is not None and y_train is not None):
+        raise ValueError(
+            'y_test goes with y_train and x_test: give all three, or leave y_test out'
+        )
     if classes is not None:
-        if y_train is None: raise ValueError('classes go with y_train: give both, or leave classes out')
+        if y_train is None:
+            raise ValueError('classes go with y_train: give both, or leave classes out')
         classes = _as_classes(classes)
     rows, shapes = zip(*(_as_rows(f'x_{part}', x, image_shape) for part, (x, _) in given.items()))
-    if shapes[0] != shapes[-1]: raise ValueError(f'x_train has images of shape {shapes[0]}, x_test of {shapes[1]}')
-    labels = np.concatenate([_as_labels(f'y_{part}', y, len(x)) for (part, (_, y)), x in zip(given.items(), rows)])
-    if classes is None: classes, labels = np.unique(labels, return_inverse=True)
+    if shapes[0] != shapes[-1]:
+        raise ValueError(f'x_train has images of shape {shapes[0]}, x_test of {shapes[1]}')
+    labels = np.concatenate(
+        [_as_labels(f'y_{part}', y, len(x)) for (part, (_, y)), x in zip(given.items(), rows)]
+    )
+    if classes is None:
+        classes, labels = np.unique(labels, return_inverse=True)
     elif labels.dtype.kind not in 'iu' or labels.min() < 0 or labels.max() >= len(classes):
-        raise ValueError(f'with {len(classes)} classes given, labels must be whole numbers from 0 to {len(classes) - 1}')
+        raise ValueError(
+            f'with {len(classes)} classes given, labels must be whole numbers from 0 to {len(classes) - 1}'
+        )
     labels = torch.from_numpy(labels.astype(np.int64)).split([len(x) for x in rows])
-    parts = list(zip(rows, labels)) if x_test is not None else [(rows[0][i], labels[0][i]) for i in hold_out(labels[0], seed)]
+    parts = (
+        list(zip(rows, labels))
+        if x_test is not None
+        else [(rows[0][i], labels[0][i]) for i in hold_out(labels[0], seed)]
+    )
     return cls(*parts[0], *parts[1], shapes[0], tuple(map(as_text, classes)), name, 'gray')
 
 # %% ../nbs/20_data.ipynb #072638eb
-PREPROCESSING = {   # name: what becomes of pixels in [0, 1]
+PREPROCESSING = {  # name: what becomes of pixels in [0, 1]
     'original': lambda x: x,
     'inverse': lambda x: 1 - x,
     'normalize': lambda x: x,
-    'standardize': lambda x: (x - 0.5)/0.5,
+    'standardize': lambda x: (x - 0.5) / 0.5,
 }
 
 # %% ../nbs/20_data.ipynb #61f8fe59
 def _from_bytes(tensors, state, name, cmap):
     "A `Dataset` of bytes and labels."
     x_train, x_test = (tensors[f'x_{part}'].float().div_(255) for part in ('train', 'test'))
-    return Dataset(x_train, tensors['y_train'], x_test, tensors['y_test'], tuple(state['image_shape']), tuple(state['classes']), name, cmap)
+    return Dataset(
+        x_train,
+        tensors['y_train'],
+        x_test,
+        tensors['y_test'],
+        tuple(state['image_shape']),
+        tuple(state['classes']),
+        name,
+        cmap,
+    )
+
 
 def _check_options(grayscale, size, preprocessing, subset, seed, **switches):
     "Return the size as (height, width) or None; an error for options that mean nothing."
     lookup(list(PREPROCESSING), preprocessing, 'preprocessing')
     check_size('seed', seed, 0)
-    if subset is not None: check_size('subset', subset)
-    if grayscale is not None: check_flag('grayscale', grayscale)
-    for name, value in switches.items(): check_flag(name, value)
+    if subset is not None:
+        check_size('subset', subset)
+    if grayscale is not None:
+        check_flag('grayscale', grayscale)
+    for name, value in switches.items():
+        check_flag(name, value)
     return None if size is None else check_image_size(size)
 
 # %% ../nbs/20_data.ipynb #bf64b88d
 def load_dataset(
-    name:str, # 'digits', 'mnist', 'fashion_mnist', 'cifar10', 'cifar100', 'folder:PATH' or 'arrays:FILE.npz'
-    root:str=None, # folder with the data, see data_root
-    download:bool=True, # download what is not there
-    grayscale:bool=None, # color files to gray, which is the default as in the paper, or False for color; arrays stay as they are
-    size=None, # resize images to a side in pixels or (height, width), such as 32, (10, 14) or '10x14', else as they are
-    preprocessing:str='original', # 'original', 'inverse', 'normalize' or 'standardize', see PREPROCESSING
-    subset:int=None, # how many training images to draw, else all; see Dataset.subset
-    seed:int=0, # of the subset, and of what is held out where there is no test part
-    strict:bool=False, # folder: an image that cannot be read is an error
-    cache:bool=True, # keep decoded images, and use what is kept
-    progress:bool=True, # folder: show a progress bar
-)->Dataset: # the images, decoded
+    # 'digits', 'mnist', 'fashion_mnist', 'cifar10', 'cifar100', 'folder:PATH' or 'arrays:FILE.npz'
+    name: str,
+    root: str = None,  # folder with the data, see data_root
+    download: bool = True,  # download what is not there
+    # color files to gray, which is the default as in the paper, or False for color; arrays stay as
+    # they are
+    grayscale: bool = None,
+    # resize images to a side in pixels or (height, width), such as 32, (10, 14) or '10x14', else
+    # as they are
+    size=None,
+    # 'original', 'inverse', 'normalize' or 'standardize', see PREPROCESSING
+    preprocessing: str = 'original',
+    subset: int = None,  # how many training images to draw, else all; see Dataset.subset
+    seed: int = 0,  # of the subset, and of what is held out where there is no test part
+    strict: bool = False,  # folder: an image that cannot be read is an error
+    cache: bool = True,  # keep decoded images, and use what is kept
+    progress: bool = True,  # folder: show a progress bar
+) -> Dataset:  # the images, decoded
     "Return a data set by name; `ValueError` or `TypeError` for an unknown name or option and for damaged files, `FileNotFoundError` if it cannot be had."
     switches = dict(download=download, strict=strict, cache=cache, progress=progress)
     size = _check_options(grayscale, size, preprocessing, subset, seed, **switches)
     data_root(root)
     (kind, _, path), gray = str(name).partition(':'), grayscale is not False
     if path and kind == 'arrays':
-        if grayscale or size: raise ValueError('grayscale and size are for images in files; arrays are taken as they are')
-        dataset = Dataset.from_arrays(**read_arrays(path), name=as_text(Path(path).stem), seed=seed)
+        if grayscale or size:
+            raise ValueError(
+                'grayscale and size are for images in files; arrays are taken as they are'
+            )
+        dataset = Dataset.from_arrays(
+            **read_arrays(path), name=as_text(Path(path).stem), seed=seed
+        )
     elif path and kind == 'folder':
         tensors, state = read_folder(path, root, gray, size, subset, seed, strict, cache, progress)
-        dataset, subset = _from_bytes(tensors, state, as_text(as_path('folder', path).resolve().name), 'gray'), None
-    elif lookup([*DATASETS, 'folder:PATH', 'arrays:FILE.npz'], name, 'data set') == 'digits': dataset = _load_digits(size)
-    else: dataset = _from_bytes(*read_named(name, root, download, gray, size, cache), name, 'gray' if name.startswith('cifar') else 'gray_r')
-    if subset is not None: dataset = dataset.subset(subset, seed)
-    if preprocessing == 'original': return dataset
+        dataset, subset = (
+            _from_bytes(tensors, state, as_text(as_path('folder', path).resolve().name), 'gray'),
+            None,
+        )
+    elif lookup([*DATASETS, 'folder:PATH', 'arrays:FILE.npz'], name, 'data set') == 'digits':
+        dataset = _load_digits(size)
+    else:
+        dataset = _from_bytes(
+            *read_named(name, root, download, gray, size, cache),
+            name,
+            'gray' if name.startswith('cifar') else 'gray_r',
+        )
+    if subset is not None:
+        dataset = dataset.subset(subset, seed)
+    if preprocessing == 'original':
+        return dataset
     change = PREPROCESSING[preprocessing]
-    return replace(dataset, x_train=change(dataset.x_train), x_test=change(dataset.x_test), name=f'{dataset.name} ({preprocessing})')
+    return replace(
+        dataset,
+        x_train=change(dataset.x_train),
+        x_test=change(dataset.x_test),
+        name=f'{dataset.name} ({preprocessing})',
+    )
 
 # %% ../nbs/20_data.ipynb #d44a3e74
 class ImageFiles:
     "Images and labels of files, decoded when they are asked for: what a DataLoader takes."
-    def __init__(self, files, labels, size, grayscale, preprocessing, strict):
-        self.files, self.labels, self.size, self.grayscale, self.preprocessing, self.strict = files, labels, size, grayscale, preprocessing, strict
 
-    def __len__(self): return len(self.files)
+    def __init__(self, files, labels, size, grayscale, preprocessing, strict):
+        self.files, self.labels, self.size, self.grayscale, self.preprocessing, self.strict = (
+            files,
+            labels,
+            size,
+            grayscale,
+            preprocessing,
+            strict,
+        )
+
+    def __len__(self):
+        return len(self.files)
+
     def __getitem__(self, rows):
-        try: images, kept, unreadable = read_images([self.files[i] for i in rows], self.size, self.grayscale)
-        except UnreadableImages as error: return check_readable(error.reasons, len(rows), self.strict)      # None, if it returns
+        try:
+            images, kept, unreadable = read_images(
+                [self.files[i] for i in rows], self.size, self.grayscale
+            )
+        # None, if it returns
+        except UnreadableImages as error:
+            return check_readable(error.reasons, len(rows), self.strict)
         check_readable(unreadable, len(rows), self.strict)
-        return PREPROCESSING[self.preprocessing](to_rows(images).float().div_(255)), self.labels[rows[kept]]
+        return PREPROCESSING[self.preprocessing](to_rows(images).float().div_(255)), self.labels[
+            rows[kept]
+        ]
 
 # %% ../nbs/20_data.ipynb #b45788d0
 class _Stream(DataLoader):
     "A loader that leaves out batches of which nothing can be read."
+
     def __iter__(self):
         width = None
         for batch in super().__iter__():
-            if batch is None: continue
+            if batch is None:
+                continue
             width = width or batch[0].shape[1]
             if batch[0].shape[1] != width:
-                raise ValueError(f'the images have different sizes, with {width} values and with {batch[0].shape[1]}: give them one, by size=')
+                raise ValueError(
+                    f'the images have different sizes, with {width} values and with {batch[0].shape[1]}: give them one, by size='
+                )
             yield batch
-        if width is None: raise ValueError(f'none of the {len(self.dataset):,} image files of the {self.part} part can be read')
+        if width is None:
+            raise ValueError(
+                f'none of the {len(self.dataset):,} image files of the {self.part} part can be read'
+            )
+
 
 @patch(cls_method=True)
-def stream(cls:Dataset,
-    name:str, # what load_dataset takes
-    part:str='train', # 'train' or 'test'
-    batch_size:int=256, # images a batch; the last may be smaller, and so may one with unreadable files
-    shuffle:bool=False, # random order, else file order
-    generator=None, # a torch.Generator on the CPU; None for torch's own
-    num_workers:int=0, # processes that decode ahead
-    **options, # what load_dataset takes: grayscale, size, preprocessing, subset, seed, strict, …
-)->DataLoader: # of batches: images (batch, d), labels (batch,)
+def stream(
+    cls: Dataset,
+    name: str,  # what load_dataset takes
+    part: str = 'train',  # 'train' or 'test'
+    # images a batch; the last may be smaller, and so may one with unreadable files
+    batch_size: int = 256,
+    shuffle: bool = False,  # random order, else file order
+    generator=None,  # a torch.Generator on the CPU; None for torch's own
+    num_workers: int = 0,  # processes that decode ahead
+    # what load_dataset takes: grayscale, size, preprocessing, subset, seed, strict, …
+    **options,
+) -> DataLoader:  # of batches: images (batch, d), labels (batch,)
     "Return a loader of one part of a data set that need not fit in memory; errors as for `load_dataset`, and `ValueError` at its end if no file could be read."
     given = inspect.signature(load_dataset).bind(name, **options)
     given.apply_defaults()
@@ -360,12 +562,29 @@ def stream(cls:Dataset,
     lookup(('train', 'test'), part, 'part')
     check_size('num_workers', num_workers, 0, most=1000)
     if str(name).startswith('folder:'):
-        switches = {switch: options[switch] for switch in ('download', 'strict', 'cache', 'progress')}
-        size = _check_options(*(options[option] for option in ('grayscale', 'size', 'preprocessing', 'subset', 'seed')), **switches)
+        switches = {
+            switch: options[switch] for switch in ('download', 'strict', 'cache', 'progress')
+        }
+        size = _check_options(
+            *(
+                options[option]
+                for option in ('grayscale', 'size', 'preprocessing', 'subset', 'seed')
+            ),
+            **switches,
+        )
         parts, _ = list_parts(name.removeprefix('folder:'), options['subset'], options['seed'])
-        rows = ImageFiles(*parts[part], size, options['grayscale'] is not False, options['preprocessing'], options['strict'])
-    else: rows = TensorDataset(*load_dataset(**options).part(part))
+        rows = ImageFiles(
+            *parts[part],
+            size,
+            options['grayscale'] is not False,
+            options['preprocessing'],
+            options['strict'],
+        )
+    else:
+        rows = TensorDataset(*load_dataset(**options).part(part))
     order = Batches(len(rows), batch_size, shuffle, generator)
-    loader = _Stream(rows, sampler=order, batch_size=None, num_workers=num_workers, generator=torch.Generator())
+    loader = _Stream(
+        rows, sampler=order, batch_size=None, num_workers=num_workers, generator=torch.Generator()
+    )
     loader.part = part
     return loader

@@ -17,40 +17,60 @@ from torch import nn
 from .autoencoder import check_protocol, mean_error, reconstruct
 from .layer import check_size
 from .layers import lookup
-from .reconstruction import as_images, check_models, check_shape, cuts, image_scores, psnr, show_rows, squared_errors, value_range
+from kae_nb.reconstruction import (
+    as_images,
+    check_models,
+    check_shape,
+    cuts,
+    image_scores,
+    psnr,
+    show_rows,
+    squared_errors,
+    value_range,
+)
 
 # %% ../nbs/33_denoising.ipynb #63ba3360
 def _check_number(name, value, least, most):
     "The value as a float; `TypeError` if it is no number, `ValueError` if it is not from `least` to `most`, or not finite."
-    try: number = float(value)
-    except (TypeError, ValueError): raise TypeError(f'{name} must be a number, got {value!r}') from None
+    try:
+        number = float(value)
+    except (TypeError, ValueError):
+        raise TypeError(f'{name} must be a number, got {value!r}') from None
     if not (least <= number <= most and math.isfinite(number)):
-        raise ValueError(f'{name} must be at least {least} and {"finite" if most == math.inf else f"at most {most}"}, got {value}')
+        raise ValueError(
+            f'{name} must be at least {least} and {"finite" if most == math.inf else f"at most {most}"}, got {value}'
+        )
     return number
 
+
 def gaussian_noise(
-    x, # (n, d) images
-    generator, # a torch.Generator of the images' device
-    sigma:float=0.1, # standard deviation of what is added to a pixel, in units of the pixels
-    clip:bool=False, # cut the result to the range of the pixels
-    data_range=None, # (smallest, largest) value of a pixel, such as dataset.data_range, else seen from x
-)->torch.Tensor: # (n, d) noisy images
+    x,  # (n, d) images
+    generator,  # a torch.Generator of the images' device
+    sigma: float = 0.1,  # standard deviation of what is added to a pixel, in units of the pixels
+    clip: bool = False,  # cut the result to the range of the pixels
+    # (smallest, largest) value of a pixel, such as dataset.data_range, else seen from x
+    data_range=None,
+) -> torch.Tensor:  # (n, d) noisy images
     "Return images with normally distributed noise added; `ValueError` for a negative `sigma`, or one that is not finite."
     sigma, (low, high) = _check_number('sigma', sigma, 0, math.inf), value_range(x, data_range)
-    noisy = x + sigma*torch.randn(x.shape, generator=generator, device=x.device)
+    noisy = x + sigma * torch.randn(x.shape, generator=generator, device=x.device)
     return noisy.clamp_(low, high) if clip else noisy
 
 # %% ../nbs/33_denoising.ipynb #afa36e64
 def salt_pepper_noise(
-    x, # (n, d) images
-    generator, # a torch.Generator of the images' device
-    zeros:float=0.05, # probability that a pixel becomes 0, or the smallest value of its range
-    ones:float=0.05, # probability that a pixel becomes 1, or the largest value of its range
-    data_range=None, # (smallest, largest) value of a pixel, such as dataset.data_range, else seen from x
-)->torch.Tensor: # (n, d) noisy images
+    x,  # (n, d) images
+    generator,  # a torch.Generator of the images' device
+    zeros: float = 0.05,  # probability that a pixel becomes 0, or the smallest value of its range
+    ones: float = 0.05,  # probability that a pixel becomes 1, or the largest value of its range
+    # (smallest, largest) value of a pixel, such as dataset.data_range, else seen from x
+    data_range=None,
+) -> torch.Tensor:  # (n, d) noisy images
     "Return images in which some pixels have become 0 and some 1; `ValueError` if these are no probabilities, or sum to more than 1."
     zeros, ones = _check_number('zeros', zeros, 0, 1), _check_number('ones', ones, 0, 1)
-    if zeros + ones > 1: raise ValueError(f'zeros and ones must be probabilities with a sum of at most 1, got {zeros} and {ones}')
+    if zeros + ones > 1:
+        raise ValueError(
+            f'zeros and ones must be probabilities with a sum of at most 1, got {zeros} and {ones}'
+        )
     low, high = value_range(x, data_range)
     u = torch.rand(x.shape, generator=generator, device=x.device)
     return x.masked_fill(u < zeros, low).masked_fill((u >= zeros) & (u < zeros + ones), high)
@@ -58,55 +78,76 @@ def salt_pepper_noise(
 # %% ../nbs/33_denoising.ipynb #161e6382
 NOISES = {'gaussian': gaussian_noise, 'salt_pepper': salt_pepper_noise}
 
+
 def _noise(noise):
     "The function of that name, or the given one; `ValueError` for an unknown name, `TypeError` for what is no function."
-    if isinstance(noise, str): return lookup(NOISES, noise, 'noise')
-    if not callable(noise): raise TypeError(f'noise must be one of {", ".join(NOISES)}, or a function of images and a generator, got {noise!r}')
+    if isinstance(noise, str):
+        return lookup(NOISES, noise, 'noise')
+    if not callable(noise):
+        raise TypeError(
+            f'noise must be one of {", ".join(NOISES)}, or a function of images and a generator, got {noise!r}'
+        )
     return noise
 
+
 def add_noise(
-    x, # (n, d) images
-    noise='gaussian', # a name in NOISES, or a function of images and a generator
-    seed:int=0, # of the noise
-    **options, # what the noise takes: sigma, clip; zeros, ones; data_range
-)->torch.Tensor: # (n, d) noisy images, on the images' device
+    x,  # (n, d) images
+    noise='gaussian',  # a name in NOISES, or a function of images and a generator
+    seed: int = 0,  # of the noise
+    **options,  # what the noise takes: sigma, clip; zeros, ones; data_range
+) -> torch.Tensor:  # (n, d) noisy images, on the images' device
     "Return noisy images, the same for the same seed on every device; `ValueError` for an unknown noise or a bad value, `TypeError` for an unknown option."
     x, noise = as_images(x), _noise(noise)
-    return noise(x.cpu(), torch.Generator().manual_seed(check_size('seed', seed, 0)), **options).to(x.device)
+    return noise(
+        x.cpu(), torch.Generator().manual_seed(check_size('seed', seed, 0)), **options
+    ).to(x.device)
 
 # %% ../nbs/33_denoising.ipynb #c957433c
 TARGETS = 'clean', 'noisy'
 
+
 def denoising_mse(
-    model, # an AutoEncoder, any module with encode and decode, or a fitted scikit-learn transformer
-    x, # (n, d) clean images
-    noise='gaussian', # 'gaussian', 'salt_pepper', or a function of images and a generator
-    target:str='clean', # what the result is compared with, the 'clean' images or the 'noisy' ones
-    seed:int=0, # of the noise
-    protocol:str=None, # None, or 'paper' for the distance to the noisy images, averaged over batches of 256
-    clip:bool=False, # cut what the model returns to [0, 1]: for images that are known to lie there
-    **options, # what the noise takes: sigma; zeros, ones; data_range
-)->float: # mean squared error for a pixel
+    # an AutoEncoder, any module with encode and decode, or a fitted scikit-learn transformer
+    model,
+    x,  # (n, d) clean images
+    noise='gaussian',  # 'gaussian', 'salt_pepper', or a function of images and a generator
+    # what the result is compared with, the 'clean' images or the 'noisy' ones
+    target: str = 'clean',
+    seed: int = 0,  # of the noise
+    # None, or 'paper' for the distance to the noisy images, averaged over batches of 256
+    protocol: str = None,
+    # cut what the model returns to [0, 1]: for images that are known to lie there
+    clip: bool = False,
+    **options,  # what the noise takes: sigma; zeros, ones; data_range
+) -> float:  # mean squared error for a pixel
     "Return the mean squared error of denoised images; `ValueError` for an unknown noise or target, and for what `image_scores` refuses."
     lookup(TARGETS, target, 'target')
-    if check_protocol(protocol) == 'paper': target = 'noisy'
+    if check_protocol(protocol) == 'paper':
+        target = 'noisy'
     x = as_images(x, model)
     noisy = add_noise(x, noise, seed, **options)
     target = x if target == 'clean' else noisy
-    return mean_error(image_scores(model, noisy, squared_errors, target, clip=cuts(x, clip, protocol)), protocol)
+    return mean_error(
+        image_scores(model, noisy, squared_errors, target, clip=cuts(x, clip, protocol)), protocol
+    )
 
 # %% ../nbs/33_denoising.ipynb #4d7fbe3b
 def evaluate_denoising(
-    model, # an AutoEncoder, any module with encode and decode, or a fitted scikit-learn transformer
-    x, # (n, d) clean images
-    noises=('gaussian', 'salt_pepper'), # names in NOISES
-    seed:int=0, # of the noise
-    protocol:str=None, # None, or 'paper' for the distance to the noisy images, averaged over batches of 256
-    clip:bool=False, # cut what the model returns to [0, 1]: for images that are known to lie there
-    data_range=None, # (smallest, largest) value of a pixel, such as dataset.data_range, else seen from x
-)->dict: # denoising_mse_gaussian, denoising_psnr_gaussian in decibels, and so on for each noise
+    # an AutoEncoder, any module with encode and decode, or a fitted scikit-learn transformer
+    model,
+    x,  # (n, d) clean images
+    noises=('gaussian', 'salt_pepper'),  # names in NOISES
+    seed: int = 0,  # of the noise
+    # None, or 'paper' for the distance to the noisy images, averaged over batches of 256
+    protocol: str = None,
+    # cut what the model returns to [0, 1]: for images that are known to lie there
+    clip: bool = False,
+    # (smallest, largest) value of a pixel, such as dataset.data_range, else seen from x
+    data_range=None,
+) -> dict:  # denoising_mse_gaussian, denoising_psnr_gaussian in decibels, and so on for each noise
     "Return the mean squared error and the PSNR of denoised images for several kinds of noise, as a row for a table."
-    if isinstance(noises, str) or not hasattr(noises, '__iter__'): raise TypeError(f'noises must be a sequence of names, got {noises!r}')
+    if isinstance(noises, str) or not hasattr(noises, '__iter__'):
+        raise TypeError(f'noises must be a sequence of names, got {noises!r}')
     noises = [noise for noise in noises if lookup(NOISES, noise, 'noise')]
     x, row = as_images(x, model), {}
     low, high = value_range(x, data_range)
@@ -114,65 +155,90 @@ def evaluate_denoising(
     for noise in noises:
         noisy = add_noise(x, noise, seed, data_range=(low, high))
         target = noisy if check_protocol(protocol) == 'paper' else x
-        errors, decibels = image_scores(model, noisy, score, target, clip=cuts(x, clip, protocol)).T.contiguous()
-        row.update({f'denoising_mse_{noise}': mean_error(errors, protocol), f'denoising_psnr_{noise}': decibels.mean().item()})
+        errors, decibels = image_scores(
+            model, noisy, score, target, clip=cuts(x, clip, protocol)
+        ).T.contiguous()
+        row.update(
+            {
+                f'denoising_mse_{noise}': mean_error(errors, protocol),
+                f'denoising_psnr_{noise}': decibels.mean().item(),
+            }
+        )
     return row
 
 # %% ../nbs/33_denoising.ipynb #16832621
 class MedianFilter:
     "Each pixel becomes the median of those around it; has `transform` and `inverse_transform`, and so stands in for a model."
-    def __init__(self,
-        image_shape, # (height, width) or (3, height, width)
-        size:int=3, # side of the square around a pixel
+
+    def __init__(
+        self,
+        image_shape,  # (height, width) or (3, height, width)
+        size: int = 3,  # side of the square around a pixel
     ):
         self.image_shape, self.size = check_shape(image_shape), check_size('size', size)
         self.n_features_in_ = int(np.prod(self.image_shape))
 
     def transform(self, x):
-        window = *[1]*(len(self.image_shape) - 1), self.size, self.size         # not across images or colors
+        # not across images or colors
+        window = *[1] * (len(self.image_shape) - 1), self.size, self.size
         return median_filter(np.reshape(x, (-1, *self.image_shape)), window).reshape(len(x), -1)
-    def inverse_transform(self, z): return z
+
+    def inverse_transform(self, z):
+        return z
 
 # %% ../nbs/33_denoising.ipynb #05bca32e
 class NoisyInput(nn.Module):
     "A model that sees noisy images while it is trained, and images as they are otherwise: train it to reproduce clean images, and `model` learns to denoise."
-    def __init__(self,
-        model, # an AutoEncoder, or any module with encode and decode; trained in place
-        noise='gaussian', # a name in NOISES, or a function of images and a generator
-        seed:int=0, # of the noise
-        **options, # what the noise takes: sigma, clip; zeros, ones; data_range, else seen from each batch
+
+    def __init__(
+        self,
+        model,  # an AutoEncoder, or any module with encode and decode; trained in place
+        noise='gaussian',  # a name in NOISES, or a function of images and a generator
+        seed: int = 0,  # of the noise
+        # what the noise takes: sigma, clip; zeros, ones; data_range, else seen from each batch
+        **options,
     ):
         super().__init__()
         self.model, self.options, self._generator = model, options, None
         self.noise, self.seed = _noise(noise), check_size('seed', seed, 0)
-        if hasattr(model, 'in_features'): self.in_features = model.in_features
+        if hasattr(model, 'in_features'):
+            self.in_features = model.in_features
 
     def encode(self, x):
         "Codes of images; of images with new noise, while training."
-        if not self.training: return self.model.encode(x)
-        if self._generator is None or self._generator.device != x.device: self._generator = torch.Generator(x.device).manual_seed(self.seed)
+        if not self.training:
+            return self.model.encode(x)
+        if self._generator is None or self._generator.device != x.device:
+            self._generator = torch.Generator(x.device).manual_seed(self.seed)
         return self.model.encode(self.noise(x, self._generator, **self.options))
 
     def decode(self, z):
         "Images of codes."
         return self.model.decode(z)
 
-    def forward(self, x): return self.decode(self.encode(x))
+    def forward(self, x):
+        return self.decode(self.encode(x))
 
 # %% ../nbs/33_denoising.ipynb #02306931
 def show_denoising(
-    models:dict, # models by name
-    x, # (m, d) clean images
-    image_shape, # (height, width) or (3, height, width)
-    noise='gaussian', # a name in NOISES, or a function of images and a generator
-    n:int=10, # how many of the first images
-    seed:int=0, # of the noise
-    ax=None, # matplotlib axes to draw in, else new ones
-    cmap:str='gray_r', # how gray is drawn, see Dataset
-    **options, # what the noise takes: sigma, clip; zeros, ones; data_range
+    models: dict,  # models by name
+    x,  # (m, d) clean images
+    image_shape,  # (height, width) or (3, height, width)
+    noise='gaussian',  # a name in NOISES, or a function of images and a generator
+    n: int = 10,  # how many of the first images
+    seed: int = 0,  # of the noise
+    ax=None,  # matplotlib axes to draw in, else new ones
+    cmap: str = 'gray_r',  # how gray is drawn, see Dataset
+    **options,  # what the noise takes: sigma, clip; zeros, ones; data_range
 ):
     "Draw `n` clean images, the noisy ones, and what each model makes of these; return the axes."
-    x = as_images(x[:check_size('n', n)])
+    x = as_images(x[: check_size('n', n)])
     noisy = add_noise(x, noise, seed, **options)
     denoised = [(name, reconstruct(model, noisy)) for name, model in check_models(models).items()]
-    return show_rows([('clean', x), ('noisy', noisy), *denoised], image_shape, ax, options.get('data_range'), cmap=cmap)
+    return show_rows(
+        [('clean', x), ('noisy', noisy), *denoised],
+        image_shape,
+        ax,
+        options.get('data_range'),
+        cmap=cmap,
+    )

@@ -20,14 +20,28 @@ from .autoencoder import AutoEncoder, mean_error
 from .layer import BasisLayer, check_device, check_flag, check_size, kept_generators, tracing
 from .checkpoints import checkpoints_in
 from .history import History, problem_of, references
-from .training import (OPTIMIZERS, check_compiler, check_rate, check_trainable, compile_anew,
-                             complete_settings, few_threads, fingerprint, fit, highest_rates, image_orders, train)
+from kae_nb.training import (
+    OPTIMIZERS,
+    check_compiler,
+    check_rate,
+    check_trainable,
+    compile_anew,
+    complete_settings,
+    few_threads,
+    fingerprint,
+    fit,
+    highest_rates,
+    image_orders,
+    train,
+)
 
 # %% ../nbs/23_ensemble.ipynb #241334a3
 class WideLayer(nn.Module):
     "Layers of the same make as one: x (batch, in) or (models, batch, in) -> (models, batch, out)."
-    def __init__(self,
-        layers, # BasisLayers or nn.Linears, all made alike
+
+    def __init__(
+        self,
+        layers,  # BasisLayers or nn.Linears, all made alike
     ):
         super().__init__()
         self.layer = stack_tensors(layers)
@@ -35,125 +49,203 @@ class WideLayer(nn.Module):
     def parts(self, x):
         "Features (…, batch, K), weight (models, out, K) and constant (models, out) or None: the layer is features·weightᵀ + constant."
         layer = self.layer
-        if isinstance(layer, nn.Linear): return x, layer.weight, layer.bias
+        if isinstance(layer, nn.Linear):
+            return x, layer.weight, layer.bias
         weight, constant = layer.weight_and_constant()
         return layer.basis(x).flatten(-2), weight.flatten(-2), constant
 
     def forward(self, x):
         features, weight, constant = self.parts(x)
-        if features.ndim == 2:                      # the same for all
-            rows = F.linear(features, weight.flatten(0, 1), None if constant is None else constant.flatten())
+        if features.ndim == 2:  # the same for all
+            rows = F.linear(
+                features, weight.flatten(0, 1), None if constant is None else constant.flatten()
+            )
             return rows.unflatten(1, weight.shape[:2]).movedim(1, 0)
-        if constant is None: return torch.bmm(features, weight.mT)
+        if constant is None:
+            return torch.bmm(features, weight.mT)
         return torch.baddbmm(constant.unsqueeze(1), features, weight.mT)
 
+
 def stack_tensors(
-    modules, # modules of the same make
-)->nn.Module: # a copy of the first
+    modules,  # modules of the same make
+) -> nn.Module:  # a copy of the first
     "Return a copy of the first module with the parameters and buffers of all, stacked: (models, …)."
     stacked = copy.deepcopy(modules[0])
     for path, part in stacked.named_modules():
         for kind in ('_parameters', '_buffers'):
             for name, tensor in getattr(part, kind).items():
-                if tensor is None: continue
-                both = torch.stack([getattr(module.get_submodule(path), kind)[name].detach() for module in modules])
-                getattr(part, kind)[name] = nn.Parameter(both, tensor.requires_grad) if kind == '_parameters' else both
+                if tensor is None:
+                    continue
+                both = torch.stack(
+                    [
+                        getattr(module.get_submodule(path), kind)[name].detach()
+                        for module in modules
+                    ]
+                )
+                getattr(part, kind)[name] = (
+                    nn.Parameter(both, tensor.requires_grad) if kind == '_parameters' else both
+                )
     return stacked
 
 # %% ../nbs/23_ensemble.ipynb #925f2b62
 class EachLayer(nn.Module):
     "Modules of the same make as one, whatever they compute: x (batch, in) or (models, batch, in) -> (models, batch, out)."
-    def __init__(self,
-        modules, # modules, all made alike
-        compile:bool=False, # one after the other, through one compiled function
+
+    def __init__(
+        self,
+        modules,  # modules, all made alike
+        compile: bool = False,  # one after the other, through one compiled function
     ):
         super().__init__()
         self.layer, self.n, self.compile = stack_tensors(modules), len(modules), compile
-        def call(parameters, buffers, x): return torch.func.functional_call(self.layer, (parameters, buffers), (x,))
-        self.call = compile_anew(call, dynamic=True) if compile else call       # one version for batches of any length
+
+        def call(parameters, buffers, x):
+            return torch.func.functional_call(self.layer, (parameters, buffers), (x,))
+
+        # one version for batches of any length
+        self.call = compile_anew(call, dynamic=True) if compile else call
 
     def forward(self, x):
         parameters, buffers = dict(self.layer.named_parameters()), dict(self.layer.named_buffers())
-        if not self.compile: return torch.vmap(self.call, (0, 0, None if x.ndim == 2 else 0), randomness='error')(parameters, buffers, x)
-        def split(named): return [dict(zip(named, own)) for own in zip(*(tensor.unbind() for tensor in named.values()))] or [{}]*self.n
-        return torch.stack([self.call(*own) for own in zip(split(parameters), split(buffers), [x]*self.n if x.ndim == 2 else x)])
+        if not self.compile:
+            return torch.vmap(self.call, (0, 0, None if x.ndim == 2 else 0), randomness='error')(
+                parameters, buffers, x
+            )
+
+        def split(named):
+            return [
+                dict(zip(named, own))
+                for own in zip(*(tensor.unbind() for tensor in named.values()))
+            ] or [{}] * self.n
+
+        return torch.stack(
+            [
+                self.call(*own)
+                for own in zip(
+                    split(parameters), split(buffers), [x] * self.n if x.ndim == 2 else x
+                )
+            ]
+        )
+
 
 def is_wide(
-    layer, # a module
-)->bool: # whether WideLayer computes what its forward computes
+    layer,  # a module
+) -> bool:  # whether WideLayer computes what its forward computes
     "Return whether a layer is a plain matrix product behind a basis that is the same for all models."
     kind = type(layer)
-    if kind is nn.Linear: return True
-    return isinstance(layer, BasisLayer) and layer.shared_basis and kind.forward is BasisLayer.forward and kind.product is BasisLayer.product
+    if kind is nn.Linear:
+        return True
+    return (
+        isinstance(layer, BasisLayer)
+        and layer.shared_basis
+        and kind.forward is BasisLayer.forward
+        and kind.product is BasisLayer.product
+    )
 
 # %% ../nbs/23_ensemble.ipynb #63d289ef
 def attributes_of(
-    model, # a module
-)->list: # a text for each of its parts
+    model,  # a module
+) -> list:  # a text for each of its parts
     "Return what the parts of a module hold beside parameters, buffers and the mode, as texts to be compared."
     apart = ('_parameters', '_buffers', '_modules', 'training')
-    return [repr({name: value for name, value in vars(part).items() if name not in apart}) for part in model.modules()]
+    return [
+        repr({name: value for name, value in vars(part).items() if name not in apart})
+        for part in model.modules()
+    ]
 
 # %% ../nbs/23_ensemble.ipynb #02f81184
 def check_alike(
-    models, # modules that are to be stacked
+    models,  # modules that are to be stacked
 ):
     "`ValueError` if modules cannot be stacked: they differ in more than numbers, share parameters, or have hooks."
+
     def structure(model):
         tensors = [*model.named_parameters(), *model.named_buffers()]
         parts = [(name, type(part)) for name, part in model.named_modules(remove_duplicate=False)]
-        return parts, attributes_of(model), [(name, t.shape, t.dtype, t.device, t.requires_grad) for name, t in tensors]
-    def places(named): return [tensor.untyped_storage().data_ptr() for _, tensor in named if tensor.numel()]
-    if any(structure(model) != structure(models[0]) for model in models[1:]): raise ValueError('the models differ in structure')
+        return (
+            parts,
+            attributes_of(model),
+            [(name, t.shape, t.dtype, t.device, t.requires_grad) for name, t in tensors],
+        )
 
-    parameters = [place for model in models for place in places(model.named_parameters(remove_duplicate=False))]
-    each = [places(model.named_parameters(remove_duplicate=False)) + places(model.named_buffers(remove_duplicate=False)) for model in models]
-    if any(len(set(own)) < len(own) for own in [parameters, *each]): raise ValueError('parameters are shared, within a model or between models')
+    def places(named):
+        return [tensor.untyped_storage().data_ptr() for _, tensor in named if tensor.numel()]
+
+    if any(structure(model) != structure(models[0]) for model in models[1:]):
+        raise ValueError('the models differ in structure')
+
+    parameters = [
+        place
+        for model in models
+        for place in places(model.named_parameters(remove_duplicate=False))
+    ]
+    each = [
+        places(model.named_parameters(remove_duplicate=False))
+        + places(model.named_buffers(remove_duplicate=False))
+        for model in models
+    ]
+    if any(len(set(own)) < len(own) for own in [parameters, *each]):
+        raise ValueError('parameters are shared, within a model or between models')
 
     hooks = '_forward_hooks', '_forward_pre_hooks', '_backward_hooks', '_backward_pre_hooks'
     parts = [getattr(part, name) for model in models for part in model.modules() for name in hooks]
-    tensors = [hook for model in models for p in model.parameters() for hook in (p._backward_hooks, p._post_accumulate_grad_hooks)]
-    if any(parts) or any(tensors): raise ValueError('the models have hooks')
+    tensors = [
+        hook
+        for model in models
+        for p in model.parameters()
+        for hook in (p._backward_hooks, p._post_accumulate_grad_hooks)
+    ]
+    if any(parts) or any(tensors):
+        raise ValueError('the models have hooks')
 
 # %% ../nbs/23_ensemble.ipynb #f37fcf29
 def stack(
-    models, # modules of the same make
-    compile:bool=False, # for the layers that go through EachLayer
-    batch=None, # (batch, d), or (models, batch, d), on which to compare the result with the models; None: no comparison
-)->nn.Module: # one module that gives (models, batch, …)
+    models,  # modules of the same make
+    compile: bool = False,  # for the layers that go through EachLayer
+    # (batch, d), or (models, batch, d), on which to compare the result with the models; None: no
+    # comparison
+    batch=None,
+) -> nn.Module:  # one module that gives (models, batch, …)
     "Return the models as one module, its layers wide where they can be; `ValueError` if that cannot be right."
     check_alike(models)
-    if batch is not None: check_stack(models, batch)
+    if batch is not None:
+        check_stack(models, batch)
     return _stack(models, compile)
+
 
 def _stack(models, compile):
     "`stack` without a check."
     first = models[0]
-    if is_wide(first): return WideLayer(models)
-    if isinstance(first, (nn.ReLU, nn.Sigmoid)): return copy.deepcopy(first)
-    if type(first) not in (AutoEncoder, nn.Sequential): return EachLayer(models, compile)
+    if is_wide(first):
+        return WideLayer(models)
+    if isinstance(first, (nn.ReLU, nn.Sigmoid)):
+        return copy.deepcopy(first)
+    if type(first) not in (AutoEncoder, nn.Sequential):
+        return EachLayer(models, compile)
     together = copy.deepcopy(first)
-    for name, _ in first.named_children(): setattr(together, name, _stack([getattr(model, name) for model in models], compile))
+    for name, _ in first.named_children():
+        setattr(together, name, _stack([getattr(model, name) for model in models], compile))
     return together
 
 # %% ../nbs/23_ensemble.ipynb #27d68e5d
 def unstack(
-    together, # what stack returned, perhaps trained since
-    models, # the models that it was made of, changed in place
+    together,  # what stack returned, perhaps trained since
+    models,  # the models that it was made of, changed in place
 ):
     "Write the numbers of each model back into it."
     with torch.no_grad():
         for kind in (nn.Module.parameters, nn.Module.buffers):
             for stacked, *own in zip(kind(together), *map(kind, models), strict=True):
-                for numbers, tensor in zip(stacked, own, strict=True): tensor.copy_(numbers)
+                for numbers, tensor in zip(stacked, own, strict=True):
+                    tensor.copy_(numbers)
 
 # %% ../nbs/23_ensemble.ipynb #1a5c91f3
 def grouped_optimizer(
-    kind:str, # a name in OPTIMIZERS
-    parameters, # stacked parameters (models, …)
-    rates, # for each model a list of the learning rates of its parameters
-    weight_decays, # of each model
-)->torch.optim.Optimizer: # its groups are slices of the parameters
+    kind: str,  # a name in OPTIMIZERS
+    parameters,  # stacked parameters (models, …)
+    rates,  # for each model a list of the learning rates of its parameters
+    weight_decays,  # of each model
+) -> torch.optim.Optimizer:  # its groups are slices of the parameters
     "Return one optimizer for all models; its step takes the gradients from the stacked parameters and clears them."
     parameters, pairs, groups = list(parameters), [], {}
     for p, own in zip(parameters, zip(*rates)):
@@ -162,186 +254,335 @@ def grouped_optimizer(
             part = slice(start, start := start + len(list(same)))
             pairs.append((piece := p.detach()[part], p, part))
             groups.setdefault(setting, []).append(piece)
-    optimizer = OPTIMIZERS[kind][0]([dict(params=pieces, lr=lr, initial_lr=lr, weight_decay=decay) for (lr, decay), pieces in groups.items()],
-                                    lr=rates[0][0], fused=True)
+    optimizer = OPTIMIZERS[kind][0](
+        [
+            dict(params=pieces, lr=lr, initial_lr=lr, weight_decay=decay)
+            for (lr, decay), pieces in groups.items()
+        ],
+        lr=rates[0][0],
+        fused=True,
+    )
+
     def take(*_):
-        for piece, p, part in pairs: piece.grad = None if p.grad is None else p.grad[part]     # None: frozen or unused
+        # None: frozen or unused
+        for piece, p, part in pairs:
+            piece.grad = None if p.grad is None else p.grad[part]
+
     def clear(*_):
-        for p in parameters: p.grad = None
-    optimizer.register_step_pre_hook(take); optimizer.register_step_post_hook(clear)
+        for p in parameters:
+            p.grad = None
+
+    optimizer.register_step_pre_hook(take)
+    optimizer.register_step_post_hook(clear)
     return optimizer
 
 # %% ../nbs/23_ensemble.ipynb #eaf592db
 class SigmoidError(torch.autograd.Function):
     "`SigmoidError.apply(features, weight, constant, x)`: mean squared difference of σ(features·weightᵀ + constant) (models, batch, d) and x, for each model."
+
     @staticmethod
     def forward(ctx, features, weight, constant, x):
         s = torch.baddbmm(constant.unsqueeze(1), features, weight.mT).sigmoid_()
         difference = s - x
         ctx.n = difference[0].numel()
         losses = torch.linalg.vector_norm(difference, dim=(1, 2)).square_().div_(ctx.n)
-        slope = torch.ops.aten.sigmoid_backward.grad_input(difference, s, grad_input=difference)    # (s - x)·s·(1 - s)
+        # (s - x)·s·(1 - s)
+        slope = torch.ops.aten.sigmoid_backward.grad_input(difference, s, grad_input=difference)
         ctx.gradients = torch.bmm(slope, weight), torch.bmm(slope.mT, features), slope.sum(1)
         return losses
 
     @staticmethod
     def backward(ctx, g):
-        gradients, ctx.gradients = ctx.gradients, None                      # used up: a second backward pass is an error
-        scale = 2*g/ctx.n
-        return *(gradient.mul_(scale.view(-1, *[1]*(gradient.ndim - 1))) for gradient in gradients), None
+        # used up: a second backward pass is an error
+        gradients, ctx.gradients = ctx.gradients, None
+        scale = 2 * g / ctx.n
+        return *(
+            gradient.mul_(scale.view(-1, *[1] * (gradient.ndim - 1))) for gradient in gradients
+        ), None
+
 
 def losses_of(
-    together, # what stack returned
-    batch, # (batch, d), or (models, batch, d) if every model has its own
+    together,  # what stack returned
+    batch,  # (batch, d), or (models, batch, d) if every model has its own
 ):
     "Return the mean squared error of each model on the batch: (models,)."
-    if isinstance(together, AutoEncoder) and isinstance(together.decoder[-1], nn.Sigmoid) and isinstance(together.decoder[-2], WideLayer) and not tracing():
-        features, weight, constant = together.decoder[-2].parts(together.decoder[:-2](together.encoder(batch)))
-        return SigmoidError.apply(features, weight, weight.new_zeros(weight.shape[:2]) if constant is None else constant, batch)
+    if (
+        isinstance(together, AutoEncoder)
+        and isinstance(together.decoder[-1], nn.Sigmoid)
+        and isinstance(together.decoder[-2], WideLayer)
+        and not tracing()
+    ):
+        features, weight, constant = together.decoder[-2].parts(
+            together.decoder[:-2](together.encoder(batch))
+        )
+        return SigmoidError.apply(
+            features,
+            weight,
+            weight.new_zeros(weight.shape[:2]) if constant is None else constant,
+            batch,
+        )
     return (together(batch) - batch).square().mean((1, 2))
 
 # %% ../nbs/23_ensemble.ipynb #3d5536e9
 def check_stack(
-    models, # modules that are to be stacked
-    batch, # (batch, d), or (models, batch, d) with one for each model
+    models,  # modules that are to be stacked
+    batch,  # (batch, d), or (models, batch, d) with one for each model
 ):
     "`ValueError` unless the models do to a batch together what each of them does alone; tried on copies."
     rounding = torch.finfo(batch.dtype).eps
+
     def distances(stacked, own):
         "Of each model: how far what it does together is from what it does alone, and the size of that."
-        if stacked is None and all(tensor is None for tensor in own): return torch.zeros(2, len(own), dtype=torch.float64)
+        if stacked is None and all(tensor is None for tensor in own):
+            return torch.zeros(2, len(own), dtype=torch.float64)
         own = torch.stack([tensor.detach() for tensor in own]).double()
-        if stacked.shape != own.shape: raise ValueError('together they give another shape than alone')
-        return torch.stack([(stacked.detach() - own).reshape(len(own), -1).norm(dim=1), own.reshape(len(own), -1).norm(dim=1)]).cpu()
-    def generators(): return [torch.get_rng_state(), *([torch.cuda.get_rng_state(batch.device)] if batch.is_cuda else [])]
+        if stacked.shape != own.shape:
+            raise ValueError('together they give another shape than alone')
+        return torch.stack(
+            [
+                (stacked.detach() - own).reshape(len(own), -1).norm(dim=1),
+                own.reshape(len(own), -1).norm(dim=1),
+            ]
+        ).cpu()
 
-    rows = batch if batch.ndim == 3 else [batch]*len(models)
+    def generators():
+        return [
+            torch.get_rng_state(),
+            *([torch.cuda.get_rng_state(batch.device)] if batch.is_cuda else []),
+        ]
+
+    rows = batch if batch.ndim == 3 else [batch] * len(models)
     try:
         with kept_generators():
             alone, together = copy.deepcopy(models), _stack(copy.deepcopy(models), False).train()
             random, attributes = generators(), [attributes_of(model) for model in alone]
             losses = [F.mse_loss(model.train()(own), own) for model, own in zip(alone, rows)]
-            if not all(map(torch.equal, generators(), random)): raise ValueError('they draw random numbers in training')
-            if [attributes_of(model) for model in alone] != attributes: raise ValueError('they keep more than parameters and buffers')
+            if not all(map(torch.equal, generators(), random)):
+                raise ValueError('they draw random numbers in training')
+            if [attributes_of(model) for model in alone] != attributes:
+                raise ValueError('they keep more than parameters and buffers')
             stacked_losses = losses_of(together, batch)
             sum(losses).backward()
             stacked_losses.sum().backward()
-            with torch.no_grad(): outputs = together.eval()(batch), [model.eval()(own) for model, own in zip(alone, rows)]
-            buffers = zip(together.buffers(), zip(*(model.buffers() for model in alone), strict=True), strict=True)
-            gradients = zip(together.parameters(), zip(*(model.parameters() for model in alone), strict=True), strict=True)
-            far, size = torch.stack([distances(*pair) for pair in [(stacked_losses, losses), outputs, *buffers]], 1)
-            slope_far, slope_size = torch.stack([distances(p.grad, [q.grad for q in own]) for p, own in gradients], 1)
-    except Exception as error:                                              # whatever a module of any kind may raise
+            with torch.no_grad():
+                outputs = (
+                    together.eval()(batch),
+                    [model.eval()(own) for model, own in zip(alone, rows)],
+                )
+            buffers = zip(
+                together.buffers(),
+                zip(*(model.buffers() for model in alone), strict=True),
+                strict=True,
+            )
+            gradients = zip(
+                together.parameters(),
+                zip(*(model.parameters() for model in alone), strict=True),
+                strict=True,
+            )
+            far, size = torch.stack(
+                [distances(*pair) for pair in [(stacked_losses, losses), outputs, *buffers]], 1
+            )
+            slope_far, slope_size = torch.stack(
+                [distances(p.grad, [q.grad for q in own]) for p, own in gradients], 1
+            )
+    except Exception as error:  # whatever a module of any kind may raise
         raise ValueError(str(error).split('\n')[0] or type(error).__name__) from error
-    good = (far <= rounding**0.5*size).all() and (slope_far <= rounding**0.5*slope_size + 100*rounding*slope_size.norm(dim=0)).all()
-    if not good: raise ValueError('together they compute something else than alone')
+    good = (far <= rounding**0.5 * size).all() and (
+        slope_far <= rounding**0.5 * slope_size + 100 * rounding * slope_size.norm(dim=0)
+    ).all()
+    if not good:
+        raise ValueError('together they compute something else than alone')
 
 # %% ../nbs/23_ensemble.ipynb #47f56a9e
 def memory_of(
-    model, # one of the models
-    batch, # (batch, d), no view of a larger tensor
-)->int: # bytes, roughly
+    model,  # one of the models
+    batch,  # (batch, d), no view of a larger tensor
+) -> int:  # bytes, roughly
     "Return what one model needs in a step: parameters, gradient and two moments, and what is kept for the backward pass, once more for the pass itself."
     kept = {}
+
     def note(tensor):
         kept[tensor.untyped_storage().data_ptr()] = tensor.untyped_storage().nbytes()
         return tensor
-    with torch.autograd.graph.saved_tensors_hooks(note, lambda tensor: tensor): _alive = F.mse_loss(model(batch), batch)
-    return 4*sum(p.numel()*p.element_size() for p in model.parameters()) + 2*sum(kept.values())
+
+    with torch.autograd.graph.saved_tensors_hooks(note, lambda tensor: tensor):
+        _alive = F.mse_loss(model(batch), batch)
+    return 4 * sum(p.numel() * p.element_size() for p in model.parameters()) + 2 * sum(
+        kept.values()
+    )
+
 
 @dataclass
 class Member:
     "One of many runs: its seed and setting, its trained model and its history."
-    seed:int
-    lr:float
-    weight_decay:float
-    model:nn.Module
-    history:History
+
+    seed: int
+    lr: float
+    weight_decay: float
+    model: nn.Module
+    history: History
 
 # %% ../nbs/23_ensemble.ipynb #6ed1ee6d
 @kept_generators()
 def fit_many(
-    make, # makes a model, without arguments; torch's seed is set before each call
-    dataset, # a Dataset
-    seeds=range(10), # of the models' first parameters and of the orders of the images
-    epochs:int=10, # passes over the training images
-    lr=None, # highest learning rate, or several to try each
-    weight_decay=None, # weight decay, or several to try each
-    batch_size:int=256, # images a step
-    shuffle=None, # True: each in the order of its seed; 'shared': all in that of the first; False: file order; None: the recipe's
-    optimizer:str='adam', # 'adam', 'adamw' or 'sgd'
-    device=None, # where to train; the models' own device if None
-    protocol:str=None, # None for a recipe that trains well, 'paper' for the paper's
-    compile:bool=False, # let torch.compile fuse the operations of models and losses: some seconds first, then faster steps
-    max_memory:float=2.0, # GB (10⁹ bytes) that the models trained at once may take
-    checkpoint=None, # folder for checkpoints, or None for none
-    checkpoint_seconds:float=30., # time between checkpoints
-    resume:bool=False, # go on from the checkpoints in the folder
-    restore_best:bool=False, # each ends with the parameters of the epoch with its lowest test error, a choice made on test data
-    progress:bool=True, # show progress bars
-)->list: # of Member, in the order lr, weight_decay, seed; seconds are a member's share
+    make,  # makes a model, without arguments; torch's seed is set before each call
+    dataset,  # a Dataset
+    seeds=range(10),  # of the models' first parameters and of the orders of the images
+    epochs: int = 10,  # passes over the training images
+    lr=None,  # highest learning rate, or several to try each
+    weight_decay=None,  # weight decay, or several to try each
+    batch_size: int = 256,  # images a step
+    # True: each in the order of its seed; 'shared': all in that of the first; False: file order;
+    # None: the recipe's
+    shuffle=None,
+    optimizer: str = 'adam',  # 'adam', 'adamw' or 'sgd'
+    device=None,  # where to train; the models' own device if None
+    protocol: str = None,  # None for a recipe that trains well, 'paper' for the paper's
+    # let torch.compile fuse the operations of models and losses: some seconds first, then faster
+    # steps
+    compile: bool = False,
+    max_memory: float = 2.0,  # GB (10⁹ bytes) that the models trained at once may take
+    checkpoint=None,  # folder for checkpoints, or None for none
+    checkpoint_seconds: float = 30.0,  # time between checkpoints
+    resume: bool = False,  # go on from the checkpoints in the folder
+    # each ends with the parameters of the epoch with its lowest test error, a choice made on test
+    # data
+    restore_best: bool = False,
+    progress: bool = True,  # show progress bars
+) -> list:  # of Member, in the order lr, weight_decay, seed; seconds are a member's share
     """Train a model for every seed, lr and weight_decay as `fit` would, many at once, and return them; Ctrl-C ends early with those begun.
 
     Models that cannot be trained as one (tied weights, dropout, hooks, state outside of buffers, what `torch.func` cannot transform)
     are trained one after the other by `fit`: a warning says so, since it is not faster. PyTorch's generators are left as they were."""
-    def several(value): return list(value) if hasattr(value, '__iter__') and not isinstance(value, str) else [value]
-    if isinstance(make, nn.Module) or not callable(make): raise TypeError(f'make must be a function that makes a model, such as lambda: AutoEncoder(784, 16), got {type(make).__name__}')
+
+    def several(value):
+        return (
+            list(value) if hasattr(value, '__iter__') and not isinstance(value, str) else [value]
+        )
+
+    if isinstance(make, nn.Module) or not callable(make):
+        raise TypeError(
+            f'make must be a function that makes a model, such as lambda: AutoEncoder(784, 16), got {type(make).__name__}'
+        )
     seeds = [check_size('seed', seed, least=0) for seed in several(seeds)]
-    for name, values in dict(seeds=seeds, lr=several(lr), weight_decay=several(weight_decay)).items():
-        if not values: raise ValueError(f'no runs to do: {name} is empty')
-    if check_flag('resume', resume) and checkpoint is None: raise ValueError('resume=True needs the folder of the checkpoints: checkpoint=…')
+    for name, values in dict(
+        seeds=seeds, lr=several(lr), weight_decay=several(weight_decay)
+    ).items():
+        if not values:
+            raise ValueError(f'no runs to do: {name} is empty')
+    if check_flag('resume', resume) and checkpoint is None:
+        raise ValueError('resume=True needs the folder of the checkpoints: checkpoint=…')
     check_rate('checkpoint_seconds', checkpoint_seconds, zero=True)
     check_flag('restore_best', restore_best)
     shared, shuffle = shuffle == 'shared', True if shuffle == 'shared' else shuffle
     torch.manual_seed(seeds[0])
     sample = make()
-    if not isinstance(sample, nn.Module): raise TypeError(f'make must return a torch.nn.Module, got {type(sample).__name__}')
+    if not isinstance(sample, nn.Module):
+        raise TypeError(f'make must return a torch.nn.Module, got {type(sample).__name__}')
     check_trainable(sample, dataset)
     first = next(p for p in sample.parameters() if p.is_floating_point())
-    every = [complete_settings(sample, epochs, rate, decay, batch_size, seed, shuffle, optimizer, protocol)
-             for rate in several(lr) for decay in several(weight_decay) for seed in seeds]
+    every = [
+        complete_settings(
+            sample, epochs, rate, decay, batch_size, seed, shuffle, optimizer, protocol
+        )
+        for rate in several(lr)
+        for decay in several(weight_decay)
+        for seed in seeds
+    ]
     device = check_device(device) or first.device
-    if check_flag('compile', compile): check_compiler(device)
+    if check_flag('compile', compile):
+        check_compiler(device)
     x, x_test = dataset.x_train.to(device, first.dtype), dataset.x_test.to(device, first.dtype)
-    at_once = max(1, int(check_rate('max_memory', max_memory)*1e9 // memory_of(sample.to(device), x[:batch_size].clone())))
-    n_groups = math.ceil(len(every)/at_once)
+    at_once = max(
+        1,
+        int(
+            check_rate('max_memory', max_memory)
+            * 1e9
+            // memory_of(sample.to(device), x[:batch_size].clone())
+        ),
+    )
+    n_groups = math.ceil(len(every) / at_once)
     members = []
-    for start in (range(0, len(every), math.ceil(len(every)/n_groups))):
-        group = every[start:start + math.ceil(len(every)/n_groups)]
+    for start in range(0, len(every), math.ceil(len(every) / n_groups)):
+        group = every[start : start + math.ceil(len(every) / n_groups)]
         orders_of = [seeds[0] if shared else s['seed'] for s in group]
-        def folder(k): return None if checkpoint is None else Path(checkpoint)/f'members-{start + k}'
+
+        def folder(k):
+            return None if checkpoint is None else Path(checkpoint) / f'members-{start + k}'
+
         models = []
         for settings in group:
             torch.manual_seed(settings['seed'])
             models.append(make().to(device))
-        if any(model is sample for model in models): raise ValueError('make must return a new model at every call, not the same one again')
-        batch = x[:min(batch_size, 64)]
-        try: together = stack(models, compile, batch if len(set(orders_of)) == 1 else batch.expand(len(models), *batch.shape))
+        if any(model is sample for model in models):
+            raise ValueError('make must return a new model at every call, not the same one again')
+        batch = x[: min(batch_size, 64)]
+        try:
+            together = stack(
+                models,
+                compile,
+                batch if len(set(orders_of)) == 1 else batch.expand(len(models), *batch.shape),
+            )
         except ValueError as why:
-            if len(models) > 1: warnings.warn(f'these models are trained one after the other, which is not faster: {why}')
+            if len(models) > 1:
+                warnings.warn(
+                    f'these models are trained one after the other, which is not faster: {why}'
+                )
             del models
-            options = dict(compile=compile, checkpoint_seconds=checkpoint_seconds, resume=resume, restore_best=restore_best, progress=progress)
+            options = dict(
+                compile=compile,
+                checkpoint_seconds=checkpoint_seconds,
+                resume=resume,
+                restore_best=restore_best,
+                progress=progress,
+            )
             members += _train_each(make, dataset, group, orders_of, device, folder, options)
         else:
-            run = dict(settings=group, orders=orders_of, model=repr(sample), restore_best=restore_best)
-            if checkpoint is not None: run.update(data=fingerprint(x), test_data=fingerprint(x_test))
+            run = dict(
+                settings=group, orders=orders_of, model=repr(sample), restore_best=restore_best
+            )
+            if checkpoint is not None:
+                run.update(data=fingerprint(x), test_data=fingerprint(x_test))
             with checkpoints_in(folder(0), run, resume, checkpoint_seconds) as kept:
-                members += _train_group(together, models, x, x_test, group, orders_of, compile, kept, restore_best, progress)
-        if members[-1].history.interrupted: break
+                members += _train_group(
+                    together,
+                    models,
+                    x,
+                    x_test,
+                    group,
+                    orders_of,
+                    compile,
+                    kept,
+                    restore_best,
+                    progress,
+                )
+        if members[-1].history.interrupted:
+            break
     _judge(members, x, x_test, protocol)
     lost = [m for m in members if not math.isfinite(sum(m.history.train_loss))]
-    if lost: warnings.warn(f'the loss of {len(lost)} of {len(members)} models stopped being finite, most likely because their learning rate is too high: '
-                           + ', '.join(f'seed {m.seed} at lr {m.lr:g}' for m in lost[:5]) + ', …'*(len(lost) > 5))
+    if lost:
+        warnings.warn(
+            f'the loss of {len(lost)} of {len(members)} models stopped being finite, most likely because their learning rate is too high: '
+            + ', '.join(f'seed {m.seed} at lr {m.lr:g}' for m in lost[:5])
+            + ', …' * (len(lost) > 5)
+        )
     return members
+
 
 def _judge(members, x, x_test, protocol):
     "Say in the history of each member if its training came to nothing, and warn if any did."
     ended = [m for m in members if not m.history.interrupted]
-    if not ended or not len(x_test): return
+    if not ended or not len(x_test):
+        return
     expected = references(members[0].model, x, x_test, protocol)
-    for m in ended: m.history.problem = problem_of(m.history.test_loss, *expected)
+    for m in ended:
+        m.history.problem = problem_of(m.history.test_loss, *expected)
     if bad := [m for m in ended if m.history.problem]:
-        warnings.warn(f'{len(bad)} of {len(members)} trainings came to nothing, such as that of seed {bad[0].seed} at lr {bad[0].lr:g}: {bad[0].history.problem}', stacklevel=3)
+        warnings.warn(
+            f'{len(bad)} of {len(members)} trainings came to nothing, such as that of seed {bad[0].seed} at lr {bad[0].lr:g}: {bad[0].history.problem}',
+            stacklevel=3,
+        )
+
 
 def _train_each(make, dataset, group, orders_of, device, folder, options):
     "Train a model for each of a list of settings by `fit`; return a list of Member, fewer after Ctrl-C."
@@ -351,43 +592,98 @@ def _train_each(make, dataset, group, orders_of, device, folder, options):
         model = make()
         try:
             with warnings.catch_warnings():
-                warnings.filterwarnings('ignore', 'the test error')         # said once, for all
-                history = fit(model, dataset, s['epochs'], s['lr'], s['weight_decay'], s['batch_size'], order, s['shuffle'], s['optimizer'], device, s['protocol'],
-                              checkpoint=folder(k), **options)
-        except FloatingPointError as error: history, problem = History(*[[math.nan]*s['epochs']]*3), error
+                warnings.filterwarnings('ignore', 'the test error')  # said once, for all
+                history = fit(
+                    model,
+                    dataset,
+                    s['epochs'],
+                    s['lr'],
+                    s['weight_decay'],
+                    s['batch_size'],
+                    order,
+                    s['shuffle'],
+                    s['optimizer'],
+                    device,
+                    s['protocol'],
+                    checkpoint=folder(k),
+                    **options,
+                )
+        except FloatingPointError as error:
+            history, problem = History(*[[math.nan] * s['epochs']] * 3), error
         members.append(Member(s['seed'], s['lr'], s['weight_decay'], model.eval(), history))
-        if history.interrupted: break
-    if all(math.isnan(sum(m.history.train_loss)) for m in members): raise problem
+        if history.interrupted:
+            break
+    if all(math.isnan(sum(m.history.train_loss)) for m in members):
+        raise problem
     return members
 
-def _train_group(together, models, x, x_test, group, orders_of, compile, kept, restore_best, progress):
+
+def _train_group(
+    together, models, x, x_test, group, orders_of, compile, kept, restore_best, progress
+):
     "Train models for a list of settings, stacked, at once; return a list of Member."
     settings = group[0]
-    rates = kept.found[1]['rates'] if kept and kept.found else [highest_rates(model, x, s) for model, s in zip(models, group)]
-    optimizer = grouped_optimizer(settings['optimizer'], together.parameters(), rates, [s['weight_decay'] for s in group])
+    rates = (
+        kept.found[1]['rates']
+        if kept and kept.found
+        else [highest_rates(model, x, s) for model, s in zip(models, group)]
+    )
+    optimizer = grouped_optimizer(
+        settings['optimizer'], together.parameters(), rates, [s['weight_decay'] for s in group]
+    )
 
     def orders():
         own = {seed: image_orders(len(x), seed, settings['shuffle']) for seed in orders_of}
-        if len(own) == 1 or not settings['shuffle']: yield from own[orders_of[0]]
+        if len(own) == 1 or not settings['shuffle']:
+            yield from own[orders_of[0]]
         while True:
             order = {seed: next(following) for seed, following in own.items()}
             yield torch.stack([order[seed] for seed in orders_of])
 
     def test():
         together.eval()
-        with torch.no_grad(): errors = torch.cat([(together(b) - b).square_().mean(2) for b in x_test.split(256)], 1)
+        with torch.no_grad():
+            errors = torch.cat([(together(b) - b).square_().mean(2) for b in x_test.split(256)], 1)
         together.train()
         return [mean_error(row, settings['protocol']) for row in errors]
 
-    def loss_of(batch): return losses_of(together, batch)
-    if compile and not any(isinstance(part, EachLayer) for part in together.modules()): loss_of = compile_anew(loss_of, dynamic=False)
+    def loss_of(batch):
+        return losses_of(together, batch)
+
+    if compile and not any(isinstance(part, EachLayer) for part in together.modules()):
+        loss_of = compile_anew(loss_of, dynamic=False)
 
     together.train()
     work = min(settings['batch_size'], len(x)) * sum(p.numel() for p in together.parameters())
     live = dict(together.named_parameters()) | dict(together.named_buffers())
-    with few_threads(work): history = train(x, loss_of, test, optimizer, settings, orders(), live, kept, rates, restore_best, progress)
+    with few_threads(work):
+        history = train(
+            x,
+            loss_of,
+            test,
+            optimizer,
+            settings,
+            orders(),
+            live,
+            kept,
+            rates,
+            restore_best,
+            progress,
+        )
     unstack(together, models)
-    share = [seconds/len(group) for seconds in history.seconds]
-    return [Member(s['seed'], s['lr'], s['weight_decay'], model.eval(),
-                   History([losses[k] for losses in history.train_loss], [losses[k] for losses in history.test_loss], share, history.interrupted))
-            for k, (s, model) in enumerate(zip(group, models))]
+    share = [seconds / len(group) for seconds in history.seconds]
+    return [
+        Member(
+            s['seed'],
+            s['lr'],
+            s['weight_decay'],
+            model.eval(),
+            History(
+                [losses[k] for losses in history.train_loss],
+                [losses[k] for losses in history.test_loss],
+                share,
+                history.interrupted,
+            ),
+        )
+        for k, (s, model) in enumerate(zip(group, models))
+    ]

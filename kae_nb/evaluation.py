@@ -18,31 +18,58 @@ from torch import nn
 from tqdm.auto import tqdm
 
 from .autoencoder import AutoEncoder, check_protocol
-from .classification import MOST_SEED, confusion, nearest_neighbor_accuracy, plot_confusion, probe_accuracy
+from kae_nb.classification import (
+    MOST_SEED,
+    confusion,
+    nearest_neighbor_accuracy,
+    plot_confusion,
+    probe_accuracy,
+)
 from .commands import check_device, check_folder, parse_options
 from .console import one_line_errors, say
 from .data import load_dataset
 from .denoising import NOISES, evaluate_denoising, show_denoising
 from .files import remove_leftovers, write_json, write_safely
 from .layer import check_size
-from .reconstruction import (as_images, check_models, closed_figures, codes_of, evaluate_reconstruction, show_extremes, show_pixel_errors,
-                                   show_reconstructions)
-from .retrieval import check_ks, evaluate_retrieval, plot_recall, recall_curve, show_neighbors
+from kae_nb.reconstruction import (
+    as_images,
+    check_models,
+    closed_figures,
+    codes_of,
+    evaluate_reconstruction,
+    show_extremes,
+    show_pixel_errors,
+    show_reconstructions,
+)
+from kae_nb.retrieval import (
+    check_ks,
+    evaluate_retrieval,
+    plot_recall,
+    recall_curve,
+    show_neighbors,
+)
 
 # %% ../nbs/53_evaluation.ipynb #138fc532
 class _Codes(nn.Module):
     "The model of images that are codes already."
-    def encode(self, x): return x
+
+    def encode(self, x):
+        return x
+
 
 def _check_labels(dataset):
     "Raise a `ValueError` if there are no labels to tell apart."
-    if not dataset.labeled: raise ValueError('the images have no labels to tell apart')
+    if not dataset.labeled:
+        raise ValueError('the images have no labels to tell apart')
+
 
 def _neighbors_at_most(dataset, protocol):
     "The longest list of neighbors that recall can have, of 1,000 images or the first 100 of each class."
-    if protocol != 'paper': return min(1000, len(dataset.x_test)) - 1
+    if protocol != 'paper':
+        return min(1000, len(dataset.x_test)) - 1
     _check_labels(dataset)
     return int(dataset.y_test.cpu().bincount().clamp(max=100).sum())
+
 
 def _measures(model, dataset, seed, protocol, ks):
     "Measures as (name for progress, names in the row, function that returns them)."
@@ -50,29 +77,56 @@ def _measures(model, dataset, seed, protocol, ks):
     clip = data_range == (0, 1)
 
     @cache
-    def codes(): return codes_of(model, x)
+    def codes():
+        return codes_of(model, x)
 
     @cache
     def coded():
         "The data set with codes in the place of images, encoded once."
         _check_labels(dataset)
-        return replace(dataset, x_train=codes_of(model, dataset.x_train), x_test=codes(), image_shape=(1, codes().shape[1]))
+        return replace(
+            dataset,
+            x_train=codes_of(model, dataset.x_train),
+            x_test=codes(),
+            image_shape=(1, codes().shape[1]),
+        )
 
-    def about(): return dict(latent_dim=codes().shape[1], dead_units=int((codes() == codes()[0]).all(0).sum()))
-    def reconstruction(): return evaluate_reconstruction(model, x, dataset.image_shape, protocol, clip, data_range)
+    def about():
+        return dict(
+            latent_dim=codes().shape[1], dead_units=int((codes() == codes()[0]).all(0).sum())
+        )
+
+    def reconstruction():
+        return evaluate_reconstruction(model, x, dataset.image_shape, protocol, clip, data_range)
+
     def recall():
-        if protocol == 'paper': _check_labels(dataset)
+        if protocol == 'paper':
+            _check_labels(dataset)
         return evaluate_retrieval(model, x, ks, seed=seed, protocol=protocol, y=y)
-    def nearest(k): return {f'accuracy_{k}nn': nearest_neighbor_accuracy(_Codes(), coded(), k)}
-    def probed(probe): return {f'accuracy_{probe}': probe_accuracy(_Codes(), coded(), probe, seed=seed)}
-    def denoising(noise): return evaluate_denoising(model, x, [noise], seed, protocol, clip, data_range)
+
+    def nearest(k):
+        return {f'accuracy_{k}nn': nearest_neighbor_accuracy(_Codes(), coded(), k)}
+
+    def probed(probe):
+        return {f'accuracy_{probe}': probe_accuracy(_Codes(), coded(), probe, seed=seed)}
+
+    def denoising(noise):
+        return evaluate_denoising(model, x, [noise], seed, protocol, clip, data_range)
 
     yield 'codes', ['latent_dim', 'dead_units'], about
     yield 'reconstruction', ['reconstruction_mse', 'psnr', 'ssim'], reconstruction
     yield 'retrieval', [f'recall_at_{k}' for k in ks], recall
-    for k in (1, 5): yield 'classification', [f'accuracy_{k}nn'], lambda k=k: nearest(k)
-    for probe in ('logistic', 'svm', 'mlp'): yield 'classification', [f'accuracy_{probe}'], lambda probe=probe: probed(probe)
-    for noise in NOISES: yield 'denoising', [f'denoising_mse_{noise}', f'denoising_psnr_{noise}'], lambda noise=noise: denoising(noise)
+    for k in (1, 5):
+        yield 'classification', [f'accuracy_{k}nn'], lambda k=k: nearest(k)
+    for probe in ('logistic', 'svm', 'mlp'):
+        yield 'classification', [f'accuracy_{probe}'], lambda probe=probe: probed(probe)
+    for noise in NOISES:
+        yield (
+            'denoising',
+            [f'denoising_mse_{noise}', f'denoising_psnr_{noise}'],
+            lambda noise=noise: denoising(noise),
+        )
+
 
 def _reason(error):
     "Why something failed, in one line."
@@ -80,45 +134,61 @@ def _reason(error):
 
 # %% ../nbs/53_evaluation.ipynb #d931fe0d
 def evaluate(
-    model, # an AutoEncoder, any module with encode and decode, or a fitted scikit-learn transformer
-    dataset, # a Dataset
-    seed:int=0, # of the images drawn for recall, the labels drawn for classifiers, and the noise
-    protocol:str=None, # None, or 'paper' for the paper's definitions of error, recall and denoising
-    ks=(1, 10, 100), # numbers of neighbors for recall; those that the test set is too small for are left out
-    progress:bool=False, # show a progress bar
-    left_out:dict=None, # takes up what could not be measured, and why; else that is a warning
-)->dict: # numbers by name, NaN for what could not be measured
+    # an AutoEncoder, any module with encode and decode, or a fitted scikit-learn transformer
+    model,
+    dataset,  # a Dataset
+    # of the images drawn for recall, the labels drawn for classifiers, and the noise
+    seed: int = 0,
+    # None, or 'paper' for the paper's definitions of error, recall and denoising
+    protocol: str = None,
+    # numbers of neighbors for recall; those that the test set is too small for are left out
+    ks=(1, 10, 100),
+    progress: bool = False,  # show a progress bar
+    left_out: dict = None,  # takes up what could not be measured, and why; else that is a warning
+) -> dict:  # numbers by name, NaN for what could not be measured
     "Return all measures of one model on a data set, as a row for a table; `ValueError` for a model of other images, or one of which nothing can be measured."
     check_protocol(protocol)
     check_size('seed', seed, 0, MOST_SEED)
     ks, reasons, row = check_ks(ks), {}, {}
-    as_images(dataset.x_test[:2], model)                        # does it take these images?
-    try: most = max(1, _neighbors_at_most(dataset, protocol))
-    except ValueError: most = max(ks)                           # recall will say why
+    as_images(dataset.x_test[:2], model)  # does it take these images?
+    try:
+        most = max(1, _neighbors_at_most(dataset, protocol))
+    except ValueError:
+        most = max(ks)  # recall will say why
     for k in ks:
-        if k > most: reasons[f'recall_at_{k}'] = f'no more than {most} neighbors can be asked for here'
-    measures = list(_measures(model, dataset, seed, protocol, [k for k in ks if k <= most] or [most]))
+        if k > most:
+            reasons[f'recall_at_{k}'] = f'no more than {most} neighbors can be asked for here'
+    measures = list(
+        _measures(model, dataset, seed, protocol, [k for k in ks if k <= most] or [most])
+    )
     with tqdm(measures, unit=' measures', disable=not progress, leave=False) as bar:
         for part, names, measure in bar:
             bar.set_description(part)
-            try: row.update(measure())
-            except Exception as error:                          # the others are worth having
+            try:
+                row.update(measure())
+            except Exception as error:  # the others are worth having
                 row.update(dict.fromkeys(names, math.nan))
                 reasons[', '.join(names)] = _reason(error)
-    if min(dataset.image_shape[-2:]) < 7: reasons.setdefault('ssim', 'it needs images of at least 7×7 pixels')
-    if all(map(math.isnan, row.values())): raise ValueError(f'nothing of this model can be measured: {next(iter(reasons.values()))}')
-    if left_out is not None: left_out.update(reasons)
-    elif reasons: warnings.warn('; '.join(f'{names} left out: {reason}' for names, reason in reasons.items()))
+    if min(dataset.image_shape[-2:]) < 7:
+        reasons.setdefault('ssim', 'it needs images of at least 7×7 pixels')
+    if all(map(math.isnan, row.values())):
+        raise ValueError(f'nothing of this model can be measured: {next(iter(reasons.values()))}')
+    if left_out is not None:
+        left_out.update(reasons)
+    elif reasons:
+        warnings.warn(
+            '; '.join(f'{names} left out: {reason}' for names, reason in reasons.items())
+        )
     return row
 
 # %% ../nbs/53_evaluation.ipynb #d2d859b7
 def pictures(
-    models:dict, # models by name; the first is the one that the report is about
-    dataset, # a Dataset
-    seed:int=0, # of the images drawn for recall, and the noise
-    progress:bool=False, # show a progress bar
-    left_out:dict=None, # takes up what could not be drawn, and why; else that is a warning
-)->dict: # (figure, caption) by title
+    models: dict,  # models by name; the first is the one that the report is about
+    dataset,  # a Dataset
+    seed: int = 0,  # of the images drawn for recall, and the noise
+    progress: bool = False,  # show a progress bar
+    left_out: dict = None,  # takes up what could not be drawn, and why; else that is a warning
+) -> dict:  # (figure, caption) by title
     "Return the figures of a report, without those that cannot be drawn."
     x, shape, found, reasons = dataset.x_test, dataset.image_shape, {}, {}
     look = dict(cmap=dataset.cmap, data_range=dataset.data_range)
@@ -126,77 +196,146 @@ def pictures(
     name, model = next(iter(check_models(models).items()))
     k, near = min(100, len(x) - 1, 999), min(8, len(x) - 1)
 
-    def reconstructions(): return show_reconstructions(models, x, shape, **look).figure
-    def extremes(): return show_extremes(model, x, shape, clip=clip, **look).figure
-    def errors(): return show_pixel_errors(models, x, shape, clip)
-    def recall(): return plot_recall({n: recall_curve(m, x, k, seed=seed) for n, m in models.items()}, min(1000, len(x))).figure
-    def neighbors(): return show_neighbors(models, x[:2000], shape, range(min(3, len(x))), near, **look).figure
+    def reconstructions():
+        return show_reconstructions(models, x, shape, **look).figure
+
+    def extremes():
+        return show_extremes(model, x, shape, clip=clip, **look).figure
+
+    def errors():
+        return show_pixel_errors(models, x, shape, clip)
+
+    def recall():
+        return plot_recall(
+            {n: recall_curve(m, x, k, seed=seed) for n, m in models.items()}, min(1000, len(x))
+        ).figure
+
+    def neighbors():
+        return show_neighbors(models, x[:2000], shape, range(min(3, len(x))), near, **look).figure
+
     def confused():
         _check_labels(dataset)
         return plot_confusion(confusion(model, dataset), dataset.classes).figure
-    def noisy(noise): return show_denoising(models, x, shape, noise, seed=seed, **look).figure
+
+    def noisy(noise):
+        return show_denoising(models, x, shape, noise, seed=seed, **look).figure
+
     makers = {
         'Reconstructions': (reconstructions, 'Test images above what is left of them.'),
         'Best and worst': (extremes, f'The test images that {name} reconstructs best and worst.'),
         'Errors by pixel': (errors, 'Mean squared error of each pixel: bright is bad.'),
-        'Recall': (recall, 'The part of the nearest neighbors by pixels that are also nearest by code: high is good.'),
-        'Neighbors': (neighbors, 'An image, left, and its nearest by pixels and by codes; framed are those that pixels agree with.'),
-        'Confusion': (confused, f'True classes and those of the nearest neighbor in the code of {name}: what is off the diagonal is wrong.'),
-        **{f'Denoising, {noise.replace("_", " and ")}': (lambda noise=noise: noisy(noise), 'Clean test images, noisy ones, and what each model makes of these.')
-           for noise in NOISES}}
-    for title, (make, caption) in tqdm(makers.items(), unit=' pictures', disable=not progress, leave=False):
+        'Recall': (
+            recall,
+            'The part of the nearest neighbors by pixels that are also nearest by code: high is good.',
+        ),
+        'Neighbors': (
+            neighbors,
+            'An image, left, and its nearest by pixels and by codes; framed are those that pixels agree with.',
+        ),
+        'Confusion': (
+            confused,
+            f'True classes and those of the nearest neighbor in the code of {name}: what is off the diagonal is wrong.',
+        ),
+        **{
+            f'Denoising, {noise.replace("_", " and ")}': (
+                lambda noise=noise: noisy(noise),
+                'Clean test images, noisy ones, and what each model makes of these.',
+            )
+            for noise in NOISES
+        },
+    }
+    for title, (make, caption) in tqdm(
+        makers.items(), unit=' pictures', disable=not progress, leave=False
+    ):
         try:
-            with closed_figures(): found[title] = make(), caption
-        except Exception as error: reasons[title] = _reason(error)                  # the others are worth having
-    if left_out is not None: left_out.update(reasons)
-    elif reasons: warnings.warn('; '.join(f'{title!r} left out: {reason}' for title, reason in reasons.items()))
+            with closed_figures():
+                found[title] = make(), caption
+        except Exception as error:
+            reasons[title] = _reason(error)  # the others are worth having
+    if left_out is not None:
+        left_out.update(reasons)
+    elif reasons:
+        warnings.warn(
+            '; '.join(f'{title!r} left out: {reason}' for title, reason in reasons.items())
+        )
     return found
 
 # %% ../nbs/53_evaluation.ipynb #51345b75
-DIGITS = {'latent_dim': 0, 'dead_units': 0, 'psnr': 2, 'denoising_psnr_gaussian': 2, 'denoising_psnr_salt_pepper': 2}      # others: 4
+# others: 4
+DIGITS = {
+    'latent_dim': 0,
+    'dead_units': 0,
+    'psnr': 2,
+    'denoising_psnr_gaussian': 2,
+    'denoising_psnr_salt_pepper': 2,
+}
+
 
 def as_text(
-    rows:dict, # rows of numbers by the name of their model
-)->pd.DataFrame: # the same as text, a row a measure, a column a model
+    rows: dict,  # rows of numbers by the name of their model
+) -> pd.DataFrame:  # the same as text, a row a measure, a column a model
     "Return rows of measures as a table of rounded numbers."
-    columns = {model: {name: f'{value:.{DIGITS.get(name, 4)}f}' for name, value in row.items()} for model, row in rows.items()}
+    columns = {
+        model: {name: f'{value:.{DIGITS.get(name, 4)}f}' for name, value in row.items()}
+        for model, row in rows.items()
+    }
     return pd.DataFrame(columns).fillna('nan')
 
 # %% ../nbs/53_evaluation.ipynb #deb7df0e
 def report(
-    title:str, # heading of the page
-    about:dict, # what was evaluated, and on what: shown above the tables
-    tables:str, # HTML
-    pictures:dict, # (figure, caption) by title
-    left_out:dict={}, # what is missing, and why
-)->str: # a page of HTML that needs no other file
+    title: str,  # heading of the page
+    about: dict,  # what was evaluated, and on what: shown above the tables
+    tables: str,  # HTML
+    pictures: dict,  # (figure, caption) by title
+    left_out: dict = {},  # what is missing, and why
+) -> str:  # a page of HTML that needs no other file
     "Return a report as HTML; texts are shown as they are, and a figure that cannot be drawn is replaced by the reason."
+
     def image(name, figure):
         file = io.BytesIO()
-        try: figure.savefig(file, format='png', dpi=110, bbox_inches='tight')
-        except Exception as error: return f'<p>could not be drawn: {html.escape(_reason(error))}</p>'
+        try:
+            figure.savefig(file, format='png', dpi=110, bbox_inches='tight')
+        except Exception as error:
+            return f'<p>could not be drawn: {html.escape(_reason(error))}</p>'
         return f'<img alt="{html.escape(name)}" src="data:image/png;base64,{base64.b64encode(file.getvalue()).decode()}">'
-    def facts(pairs): return ''.join(f'<dt>{html.escape(str(k))}</dt><dd>{html.escape(str(v))}</dd>' for k, v in pairs.items())
-    shown = ''.join(f'<h2>{html.escape(name)}</h2><figure>{image(name, figure)}<figcaption>{html.escape(caption)}</figcaption></figure>'
-                    for name, (figure, caption) in pictures.items())
+
+    def facts(pairs):
+        return ''.join(
+            f'<dt>{html.escape(str(k))}</dt><dd>{html.escape(str(v))}</dd>'
+            for k, v in pairs.items()
+        )
+
+    shown = ''.join(
+        f'<h2>{html.escape(name)}</h2><figure>{image(name, figure)}<figcaption>{html.escape(caption)}</figcaption></figure>'
+        for name, (figure, caption) in pictures.items()
+    )
     missing = f'<h2>Left out</h2><dl>{facts(left_out)}</dl>' if left_out else ''
-    style = ('body{font:16px/1.5 sans-serif;max-width:60rem;margin:2rem auto;padding:0 1rem}table{border-collapse:collapse;margin-bottom:1.5rem}'
-             'td,th{padding:.15rem 1rem;text-align:right}th:first-child{text-align:left}tr{border-bottom:1px solid #ddd}'
-             'dl{display:grid;grid-template-columns:max-content auto;gap:0 1rem}dd{margin:0}img{max-width:100%}figure{margin:0}')
-    return (f'<!doctype html><html lang="en"><head><meta charset="utf-8"><title>{html.escape(title)}</title><style>{style}</style></head><body>'
-            f'<h1>{html.escape(title)}</h1><dl>{facts(about)}</dl>{tables}{missing}{shown}</body></html>\n')
+    style = (
+        'body{font:16px/1.5 sans-serif;max-width:60rem;margin:2rem auto;padding:0 1rem}table{border-collapse:collapse;margin-bottom:1.5rem}'
+        'td,th{padding:.15rem 1rem;text-align:right}th:first-child{text-align:left}tr{border-bottom:1px solid #ddd}'
+        'dl{display:grid;grid-template-columns:max-content auto;gap:0 1rem}dd{margin:0}img{max-width:100%}figure{margin:0}'
+    )
+    return (
+        f'<!doctype html><html lang="en"><head><meta charset="utf-8"><title>{html.escape(title)}</title><style>{style}</style></head><body>'
+        f'<h1>{html.escape(title)}</h1><dl>{facts(about)}</dl>{tables}{missing}{shown}</body></html>\n'
+    )
 
 # %% ../nbs/53_evaluation.ipynb #f3315ae9
 def check_report(
-    path, # where the report shall be written
-)->Path: # the same, as a file
+    path,  # where the report shall be written
+) -> Path:  # the same, as a file
     "Return the path if a report can be written there (`kae_evaluate.html` in it, if it is a folder), else raise an error; leaves nothing behind."
     path = Path(path)
-    if path.is_dir(): path = path/'kae_evaluate.html'
-    if path.suffix.lower() not in ('.html', '.htm'): raise ValueError(f'{path} must end in .html; the numbers go to {path.with_suffix(".json").name} beside it')
+    if path.is_dir():
+        path = path / 'kae_evaluate.html'
+    if path.suffix.lower() not in ('.html', '.htm'):
+        raise ValueError(
+            f'{path} must end in .html; the numbers go to {path.with_suffix(".json").name} beside it'
+        )
     check_folder(path.parent)
     for file in (path, path.with_suffix('.json')):
-        if file.is_dir(): raise IsADirectoryError(f'cannot write to {file}: it is a folder')
+        if file.is_dir():
+            raise IsADirectoryError(f'cannot write to {file}: it is a folder')
     return path
 
 # %% ../nbs/53_evaluation.ipynb #8f85e6a8
@@ -206,33 +345,43 @@ def _evaluate_all(models, data, seed, protocol):
     for name, model in models.items():
         print(f'measuring {name} on {data.name}', file=sys.stderr)
         left_out = missing.setdefault(name, {})
-        try: rows[name] = evaluate(model, data, seed, protocol, progress=True, left_out=left_out)
+        try:
+            rows[name] = evaluate(model, data, seed, protocol, progress=True, left_out=left_out)
         except ValueError as error:
-            if not rows: raise                                  # the model that was asked for
+            if not rows:
+                raise  # the model that was asked for
             left_out['all measures'] = _reason(error)
     print('drawing', file=sys.stderr)
-    figures = pictures(models, data, seed, progress=True, left_out=missing.setdefault('pictures', {}))
+    figures = pictures(
+        models, data, seed, progress=True, left_out=missing.setdefault('pictures', {})
+    )
     return rows, figures, missing
+
 
 def _write_all(writers):
     "Call functions that each write a file, and return the problems: one file that cannot be written leaves the others."
     problems = []
     for write in writers:
-        try: write()
-        except OSError as error: problems.append(_reason(error))
+        try:
+            write()
+        except OSError as error:
+            problems.append(_reason(error))
     return problems
 
 # %% ../nbs/53_evaluation.ipynb #698af2a5
 def kae_evaluate(
-    model:str, # a file that AutoEncoder.save wrote, such as one from kae_demo --save
-    dataset:str='digits', # digits, mnist, fashion_mnist, cifar10, cifar100, folder:PATH or arrays:FILE.npz
-    data_root:str=None, # folder with the data, where it is not in the usual place
-    data_options:str='', # what else load_dataset takes, such as size=32,grayscale=false
-    seed:int=0, # of the images drawn for recall, the labels drawn for classifiers, and the noise
-    protocol:str=None, # paper: the paper's definitions of error, recall and denoising
-    layer:str=None, # package.module:Class, for a model with a layer of your own
-    out:str='kae_evaluate.html', # file for the report, or a folder; the numbers go to a .json beside it
-    device:str=None, # cpu, cuda, cuda:1, mps (default: a GPU if there is one)
+    model: str,  # a file that AutoEncoder.save wrote, such as one from kae_demo --save
+    # digits, mnist, fashion_mnist, cifar10, cifar100, folder:PATH or arrays:FILE.npz
+    dataset: str = 'digits',
+    data_root: str = None,  # folder with the data, where it is not in the usual place
+    data_options: str = '',  # what else load_dataset takes, such as size=32,grayscale=false
+    # of the images drawn for recall, the labels drawn for classifiers, and the noise
+    seed: int = 0,
+    protocol: str = None,  # paper: the paper's definitions of error, recall and denoising
+    layer: str = None,  # package.module:Class, for a model with a layer of your own
+    # file for the report, or a folder; the numbers go to a .json beside it
+    out: str = 'kae_evaluate.html',
+    device: str = None,  # cpu, cuda, cuda:1, mps (default: a GPU if there is one)
 ):
     "Measure a saved model on real images, beside PCA: print a table, and write an HTML report and a JSON file."
     with one_line_errors('kae_evaluate'):
@@ -242,30 +391,62 @@ def kae_evaluate(
         out = check_report(out)
         network = AutoEncoder.load(model, device, layer)
         data = load_dataset(dataset, data_root, **parse_options(data_options, load_dataset))
-        codes_of(network, data.x_test[:2])                      # does it take these images?
+        codes_of(network, data.x_test[:2])  # does it take these images?
         remove_leftovers(out.parent)
         start, name, missing = time.perf_counter(), Path(model).stem, {}
-        if name == 'PCA': name = 'PCA, saved'                   # a name for each row
+        if name == 'PCA':
+            name = 'PCA, saved'  # a name for each row
         models = {name: network}
-        try: models['PCA'] = PCA(network.latent_dim, random_state=seed).fit(data.x_train.numpy())
-        except ValueError as error: missing['PCA'] = {'all measures': _reason(error)}
+        try:
+            models['PCA'] = PCA(network.latent_dim, random_state=seed).fit(data.x_train.numpy())
+        except ValueError as error:
+            missing['PCA'] = {'all measures': _reason(error)}
         rows, figures, found = _evaluate_all(models, data, seed, protocol)
         missing.update(found)
         layers = f'{network.layer} {" → ".join(map(str, (network.in_features, *network.hidden_dims, network.latent_dim)))}'
-        about = {'model': model, 'layers': layers, **network.layer_options, 'parameters': f'{sum(p.numel() for p in network.parameters()):,}',
-                 'data set': data, 'protocol': protocol or 'none', 'seed': seed}
-        numbers = dict(model=model, layer=network.layer, layer_options=network.layer_options, dataset=data.name, protocol=protocol, seed=seed,
-                       rows={each: {k: v if math.isfinite(v) else None for k, v in row.items()} for each, row in rows.items()},
-                       left_out={each: reasons for each, reasons in missing.items() if reasons})
-        reasons = {f'{each}: {what}': why for each, reasons in missing.items() for what, why in reasons.items()}
+        about = {
+            'model': model,
+            'layers': layers,
+            **network.layer_options,
+            'parameters': f'{sum(p.numel() for p in network.parameters()):,}',
+            'data set': data,
+            'protocol': protocol or 'none',
+            'seed': seed,
+        }
+        numbers = dict(
+            model=model,
+            layer=network.layer,
+            layer_options=network.layer_options,
+            dataset=data.name,
+            protocol=protocol,
+            seed=seed,
+            rows={
+                each: {k: v if math.isfinite(v) else None for k, v in row.items()}
+                for each, row in rows.items()
+            },
+            left_out={each: reasons for each, reasons in missing.items() if reasons},
+        )
+        reasons = {
+            f'{each}: {what}': why
+            for each, reasons in missing.items()
+            for what, why in reasons.items()
+        }
         table = as_text(rows)
-        page = report(f'{name} on {data.name}', about, table.to_html(border=0), figures, reasons).encode('utf-8', 'backslashreplace')
-        problems = _write_all([lambda: write_json(out.with_suffix('.json'), numbers),
-                               lambda: write_safely(out, lambda p: p.write_bytes(page))])
+        page = report(
+            f'{name} on {data.name}', about, table.to_html(border=0), figures, reasons
+        ).encode('utf-8', 'backslashreplace')
+        problems = _write_all(
+            [
+                lambda: write_json(out.with_suffix('.json'), numbers),
+                lambda: write_safely(out, lambda p: p.write_bytes(page)),
+            ]
+        )
         say(data)
         say(table.to_string())
-        for what, why in reasons.items(): print(f'left out: {what}: {why}', file=sys.stderr)
+        for what, why in reasons.items():
+            print(f'left out: {what}: {why}', file=sys.stderr)
         print(f'{time.perf_counter() - start:.1f} s', file=sys.stderr)
-        if problems: raise OSError('; '.join(problems))
+        if problems:
+            raise OSError('; '.join(problems))
         say(f'report:  {out}')
         say(f'numbers: {out.with_suffix(".json")}')

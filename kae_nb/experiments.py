@@ -39,87 +39,145 @@ from .retrieval import recall_curve
 from .training import check_rate, fingerprint, hardware
 
 # %% ../nbs/40_experiments.ipynb #a6b0e86f
-MODELS = {label: model for label, model in VARIANTS.values() if RECORDS[model['layer']].column is not None}      # those of the paper
-RATES = 1e-4, 1e-5          # the paper's choices for both learning rate and weight decay
-SEEDS = range(2024, 2034)   # the paper's ten
-MOST_JOBS = 1_000_000       # of a grid; more are a slip of the pen
+# those of the paper
+MODELS = {
+    label: model
+    for label, model in VARIANTS.values()
+    if RECORDS[model['layer']].column is not None
+}
+RATES = 1e-4, 1e-5  # the paper's choices for both learning rate and weight decay
+SEEDS = range(2024, 2034)  # the paper's ten
+MOST_JOBS = 1_000_000  # of a grid; more are a slip of the pen
 
 # %% ../nbs/40_experiments.ipynb #789c6a96
 def checksum(
-    dataset, # a Dataset
-)->str: # 12 hexadecimal digits
+    dataset,  # a Dataset
+) -> str:  # 12 hexadecimal digits
     "Return what tells this data set from any other: a digest of all images and labels."
-    parts = [fingerprint(getattr(dataset, part)) for part in ('x_train', 'y_train', 'x_test', 'y_test')]
+    parts = [
+        fingerprint(getattr(dataset, part)) for part in ('x_train', 'y_train', 'x_test', 'y_test')
+    ]
     return hashlib.sha256(' '.join(parts).encode()).hexdigest()[:12]
+
 
 def _values(name, given, check=lambda value: value):
     "The different values in a list, checked; `TypeError` if it is none, `ValueError` if it is empty or endless."
-    if isinstance(given, str) or not hasattr(given, '__iter__'): raise TypeError(f'{name} must be a list of values, got {given!r}')
+    if isinstance(given, str) or not hasattr(given, '__iter__'):
+        raise TypeError(f'{name} must be a list of values, got {given!r}')
     values = list(dict.fromkeys(check(value) for value in itertools.islice(given, MOST_JOBS + 1)))
-    if not values: raise ValueError(f'no jobs: {name} is empty')
-    if len(values) > MOST_JOBS: raise ValueError(f'{name} must be at most {MOST_JOBS:,} values')
+    if not values:
+        raise ValueError(f'no jobs: {name} is empty')
+    if len(values) > MOST_JOBS:
+        raise ValueError(f'{name} must be at most {MOST_JOBS:,} values')
     return values
 
+
 def grid(
-    data:dict, # checksums by the name of the data set
-    latent_dims=(16, 32), # sizes of the code
-    models=MODELS, # what AutoEncoder takes, by name
-    lrs=RATES, # learning rates
-    weight_decays=RATES, # weight decays
-    seeds=SEEDS, # of the models' first parameters, and of what is drawn to measure them
-    epochs:int=10, # passes over the training images
-    pca:bool=True, # PCA as well, once for each data set and size of the code
-)->list: # of dictionaries
+    data: dict,  # checksums by the name of the data set
+    latent_dims=(16, 32),  # sizes of the code
+    models=MODELS,  # what AutoEncoder takes, by name
+    lrs=RATES,  # learning rates
+    weight_decays=RATES,  # weight decays
+    seeds=SEEDS,  # of the models' first parameters, and of what is drawn to measure them
+    epochs: int = 10,  # passes over the training images
+    pca: bool = True,  # PCA as well, once for each data set and size of the code
+) -> list:  # of dictionaries
     "Return one job for every combination; `ValueError` or `TypeError` for values that cannot be."
     for name, named in dict(data=data, models=models).items():
-        if not isinstance(named, dict): raise TypeError(f'{name} must be a dictionary by name, got {named!r}')
+        if not isinstance(named, dict):
+            raise TypeError(f'{name} must be a dictionary by name, got {named!r}')
     sets, names = _values('data', data), _values('models', models)
     dims = _values('latent_dims', latent_dims, lambda dim: check_size('latent_dims', dim))
     rates = _values('lrs', lrs, lambda rate: check_rate('lrs', rate, 1.0))
-    decays = _values('weight_decays', weight_decays, lambda decay: check_rate('weight_decays', decay, zero=True))
+    decays = _values(
+        'weight_decays', weight_decays, lambda decay: check_rate('weight_decays', decay, zero=True)
+    )
     seeds = _values('seeds', seeds, lambda seed: check_size('seeds', seed, 0))
     count = math.prod(map(len, (sets, names, dims, rates, decays, seeds)))
-    if count > MOST_JOBS: raise ValueError(f'a grid has at most {MOST_JOBS:,} jobs, this one {count:,}: give fewer seeds or other values')
+    if count > MOST_JOBS:
+        raise ValueError(
+            f'a grid has at most {MOST_JOBS:,} jobs, this one {count:,}: give fewer seeds or other values'
+        )
     epochs, jobs = check_size('epochs', epochs), []
     for latent_dim, dataset in itertools.product(dims, sets):
         about = dict(dataset=dataset, data=data[dataset], latent_dim=latent_dim)
-        if pca: jobs.append(dict(about, model='PCA', options={}, lr=0., weight_decay=0., seed=0, epochs=0))
+        if pca:
+            jobs.append(
+                dict(about, model='PCA', options={}, lr=0.0, weight_decay=0.0, seed=0, epochs=0)
+            )
         for name, lr, weight_decay, seed in itertools.product(names, rates, decays, seeds):
-            jobs.append(dict(about, model=name, options=models[name], lr=lr, weight_decay=weight_decay, seed=seed, epochs=epochs))
+            jobs.append(
+                dict(
+                    about,
+                    model=name,
+                    options=models[name],
+                    lr=lr,
+                    weight_decay=weight_decay,
+                    seed=seed,
+                    epochs=epochs,
+                )
+            )
     return jobs
 
+
 def digest(
-    content, # anything that JSON can hold
-)->str: # 64 hexadecimal digits
+    content,  # anything that JSON can hold
+) -> str:  # 64 hexadecimal digits
     "Return the SHA-256 of a value's JSON with sorted keys."
     return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()
 
+
 def job_key(
-    job:dict, # from grid
-)->str: # 20 hexadecimal digits
+    job: dict,  # from grid
+) -> str:  # 20 hexadecimal digits
     "Return the name of a job: a hash of all that determines its result."
     return digest(job)[:20]
 
 # %% ../nbs/40_experiments.ipynb #c892118f
-CURVE = 1, 2, 5, 10, 20, 30, 50, 70, 100        # numbers of neighbors at which recall is kept
-NUMBERS = ('reconstruction_mse', 'reconstruction_mse_paper', 'recall_at_10', 'recall_at_10_paper', 'accuracy_1nn',
-           *(f'denoising_mse_{noise}{suffix}' for noise in NOISES for suffix in ('', '_paper')))
+CURVE = 1, 2, 5, 10, 20, 30, 50, 70, 100  # numbers of neighbors at which recall is kept
+NUMBERS = (
+    'reconstruction_mse',
+    'reconstruction_mse_paper',
+    'recall_at_10',
+    'recall_at_10_paper',
+    'accuracy_1nn',
+    *(f'denoising_mse_{noise}{suffix}' for noise in NOISES for suffix in ('', '_paper')),
+)
+
 
 def measure(
-    model, # an AutoEncoder, any module with encode and decode, or a fitted scikit-learn transformer
-    dataset, # a Dataset
-    seed:int=0, # of the images drawn for recall, and of the noise
-)->dict: # numbers by name; recall_curve and recall_curve_paper are lists, by CURVE
+    # an AutoEncoder, any module with encode and decode, or a fitted scikit-learn transformer
+    model,
+    dataset,  # a Dataset
+    seed: int = 0,  # of the images drawn for recall, and of the noise
+) -> dict:  # numbers by name; recall_curve and recall_curve_paper are lists, by CURVE
     "Return all that the tables need about one model, by the paper's definitions and by the right ones."
     x, y, clip = dataset.x_test, dataset.y_test, dataset.data_range == (0, 1)
     codes = codes_of(model, x)
     errors = image_scores(model, x, squared_errors, clip=clip)
-    row = dict(dead_units=int((codes == codes[0]).all(0).sum()), reconstruction_mse=mean_error(errors), reconstruction_mse_paper=mean_error(errors, 'paper'))
+    row = dict(
+        dead_units=int((codes == codes[0]).all(0).sum()),
+        reconstruction_mse=mean_error(errors),
+        reconstruction_mse_paper=mean_error(errors, 'paper'),
+    )
     for protocol, suffix in ((None, ''), ('paper', '_paper')):
-        try: curve = recall_curve(model, x, min(100, len(x) - 1), seed=seed, protocol=protocol, y=y).tolist()
-        except ValueError: curve = [math.nan]*100
-        row.update({f'recall_at_10{suffix}': curve[9], f'recall_curve{suffix}': [curve[k - 1] if k <= len(curve) else math.nan for k in CURVE]})
-    row['accuracy_1nn'] = nearest_neighbor_accuracy(model, dataset) if dataset.labeled else math.nan
+        try:
+            curve = recall_curve(
+                model, x, min(100, len(x) - 1), seed=seed, protocol=protocol, y=y
+            ).tolist()
+        except ValueError:
+            curve = [math.nan] * 100
+        row.update(
+            {
+                f'recall_at_10{suffix}': curve[9],
+                f'recall_curve{suffix}': [
+                    curve[k - 1] if k <= len(curve) else math.nan for k in CURVE
+                ],
+            }
+        )
+    row['accuracy_1nn'] = (
+        nearest_neighbor_accuracy(model, dataset) if dataset.labeled else math.nan
+    )
     for noise in NOISES:
         noisy = add_noise(x, noise, seed)
         result = reconstruct(model, noisy, clip=clip).to(x.device)
@@ -128,59 +186,93 @@ def measure(
     return row
 
 # %% ../nbs/40_experiments.ipynb #94bd81f4
-RECORD = {'job', 'result', 'seconds', 'finished', 'kae_nb', 'hardware'}       # what a file holds, beside its digest
+# what a file holds, beside its digest
+RECORD = {'job', 'result', 'seconds', 'finished', 'kae_nb', 'hardware'}
+
 
 def _sealed(record):
     "The bytes of a record's file: its JSON, with a digest."
     return json.dumps(dict(record, sha256=digest(record)), indent=1).encode()
 
+
 class Store:
     "Finished jobs, one small file each."
-    def __init__(self,
-        url='kae_reproduce', # a folder, made when the first job is stored, or any address that fsspec opens
+
+    def __init__(
+        self,
+        # a folder, made when the first job is stored, or any address that fsspec opens
+        url='kae_reproduce',
     ):
         "`ValueError` for an address that cannot be opened, `NotADirectoryError` for a file."
         self.url = str(url)
-        try: self.fs, self.path = url_to_fs(self.url)
-        except Exception as error: raise ValueError(f'the store {self.url!r} cannot be opened ({" ".join(str(error).split())}); it must be a folder or an address that fsspec knows') from error
-        if self.local and os.path.exists(self.path) and not os.path.isdir(self.path): raise NotADirectoryError(f'the store {self.url!r} must be a folder, and is a file')
+        try:
+            self.fs, self.path = url_to_fs(self.url)
+        except Exception as error:
+            raise ValueError(
+                f'the store {self.url!r} cannot be opened ({" ".join(str(error).split())}); it must be a folder or an address that fsspec knows'
+            ) from error
+        if self.local and os.path.exists(self.path) and not os.path.isdir(self.path):
+            raise NotADirectoryError(f'the store {self.url!r} must be a folder, and is a file')
 
-    def __repr__(self): return f'store of {len(self.keys()):,} files at {self.url}'
+    def __repr__(self):
+        return f'store of {len(self.keys()):,} files at {self.url}'
 
     @property
-    def local(self)->bool:
+    def local(self) -> bool:
         "Whether the store is a folder of this machine."
         return 'file' in self.fs.protocol
 
     @property
-    def private(self)->bool:
+    def private(self) -> bool:
         "Whether the store is in the memory of this process, so that no other can reach it."
-        return not {part.partition(':')[0] for part in self.url.split('::')}.isdisjoint(['memory', 'data'])
+        return not {part.partition(':')[0] for part in self.url.split('::')}.isdisjoint(
+            ['memory', 'data']
+        )
 
     @property
-    def unfinished(self)->Path: # inside a local store, else in the user's cache
+    def unfinished(self) -> Path:  # inside a local store, else in the user's cache
         "The folder for trainings that are not finished, on this machine."
-        if self.local: return Path(self.path)/'unfinished'
-        return xdg_cache_home()/'kae_nb'/'unfinished'/digest(self.url)[:20]
+        if self.local:
+            return Path(self.path) / 'unfinished'
+        return xdg_cache_home() / 'kae_nb' / 'unfinished' / digest(self.url)[:20]
 
-    def keys(self)->set: # of strings
+    def keys(self) -> set:  # of strings
         "Return the keys of all files that are there, without opening them."
-        try: names = [path.rsplit('/', 1)[-1] for path in self.fs.ls(self.path, detail=False, refresh=True)]
-        except FileNotFoundError: return set()              # nothing stored yet
-        return {name.removesuffix('.json') for name in names if name.endswith('.json') and not name.startswith('.')}
+        try:
+            names = [
+                path.rsplit('/', 1)[-1]
+                for path in self.fs.ls(self.path, detail=False, refresh=True)
+            ]
+        except FileNotFoundError:
+            return set()  # nothing stored yet
+        return {
+            name.removesuffix('.json')
+            for name in names
+            if name.endswith('.json') and not name.startswith('.')
+        }
 
-    def write(self,
-        job:dict, # from grid
-        result:dict, # what was measured
-        seconds:float, # what it cost
-        device='cpu', # where
+    def write(
+        self,
+        job: dict,  # from grid
+        result: dict,  # what was measured
+        seconds: float,  # what it cost
+        device='cpu',  # where
     ):
         "Write one finished job, all of it or nothing; `OSError` if it cannot be written."
-        self.put(dict(job=job, result=result, seconds=seconds, finished=datetime.now(timezone.utc).isoformat(timespec='seconds'),
-                      kae_nb=__version__, hardware=hardware(device)))
+        self.put(
+            dict(
+                job=job,
+                result=result,
+                seconds=seconds,
+                finished=datetime.now(timezone.utc).isoformat(timespec='seconds'),
+                kae_nb=__version__,
+                hardware=hardware(device),
+            )
+        )
 
-    def put(self,
-        record:dict, # job, result, and what is known about them
+    def put(
+        self,
+        record: dict,  # job, result, and what is known about them
     ):
         "Write a record, all of it or nothing; `OSError` if it cannot be written."
         path, content = f'{self.path}/{job_key(record["job"])}.json', _sealed(record)
@@ -190,15 +282,21 @@ class Store:
         try:
             self.fs.makedirs(self.path, exist_ok=True)
             self.fs.pipe_file(path, content)
-        except Exception as error: raise OSError(f'cannot write to the store {self.url!r} ({type(error).__name__}: {error})') from error
+        except Exception as error:
+            raise OSError(
+                f'cannot write to the store {self.url!r} ({type(error).__name__}: {error})'
+            ) from error
 
-    def read(self,
-        keys=None, # which, or None for all that are there
-    )->dict: # records by key
+    def read(
+        self,
+        keys=None,  # which, or None for all that are there
+    ) -> dict:  # records by key
         "Return the finished jobs; warns of files that are damaged, foreign or not readable, and leaves them out."
         keys = self.keys() if keys is None else self.keys().intersection(keys)
         records = {}
-        for path, content in self._contents([f'{self.path}/{key}.json' for key in sorted(keys)]).items():
+        for path, content in self._contents(
+            [f'{self.path}/{key}.json' for key in sorted(keys)]
+        ).items():
             key = path.rsplit('/', 1)[-1].removesuffix('.json')
             if isinstance(content, Exception):
                 warnings.warn(f'{path} cannot be read ({content}); it is ignored')
@@ -206,7 +304,12 @@ class Store:
             try:
                 record = json.loads(content)
                 del record['sha256']
-                if set(record) != RECORD or job_key(record['job']) != key or _sealed(record) != content: raise ValueError
+                if (
+                    set(record) != RECORD
+                    or job_key(record['job']) != key
+                    or _sealed(record) != content
+                ):
+                    raise ValueError
                 records[key] = record
             except (ValueError, TypeError, KeyError, AttributeError, RecursionError):
                 warnings.warn(f'{path} is damaged or was not written by kae_nb; it is ignored')
@@ -214,115 +317,201 @@ class Store:
 
     def _contents(self, paths):
         "The bytes of files, or the error that came instead, by path."
-        if not self.local: return self.fs.cat(paths, on_error='return') if paths else {}
-        def content(path):                                  # fsspec would take brackets in the name of a folder for a pattern
-            try: return Path(path).read_bytes() if Path(path).is_file() else OSError('it is no file')
-            except OSError as error: return error
+        if not self.local:
+            return self.fs.cat(paths, on_error='return') if paths else {}
+
+        def content(path):  # fsspec would take brackets in the name of a folder for a pattern
+            try:
+                return (
+                    Path(path).read_bytes() if Path(path).is_file() else OSError('it is no file')
+                )
+            except OSError as error:
+                return error
+
         return {path: content(path) for path in paths}
 
-    def missing(self,
-        jobs, # from grid
-    )->list: # those that are not in the store, or not readable
+    def missing(
+        self,
+        jobs,  # from grid
+    ) -> list:  # those that are not in the store, or not readable
         "Return the jobs that are still to be done."
         there = self.read(map(job_key, jobs))
         return [job for job in jobs if job_key(job) not in there]
 
     def tidy(self):
         "Remove what killed processes of this machine left behind: half-written files, and unfinished trainings of jobs that are finished."
-        if self.local: remove_leftovers(self.path)
+        if self.local:
+            remove_leftovers(self.path)
         finished = self.keys()
-        for folder in self.unfinished.glob('?'*20):
-            if folder.is_symlink() or not folder.is_dir(): continue
-            with suppress(OSError):                         # held by a process at work, or another user's
+        for folder in self.unfinished.glob('?' * 20):
+            if folder.is_symlink() or not folder.is_dir():
+                continue
+            with suppress(OSError):  # held by a process at work, or another user's
                 with locked(folder, 'tidying up'):
                     remove_leftovers(folder)
-                    if all(job_key(job) in finished for job in _begun(folder)): _empty(folder)
+                    if all(job_key(job) in finished for job in _begun(folder)):
+                        _empty(folder)
                 folder.rmdir()
 
 # %% ../nbs/40_experiments.ipynb #09da54b2
 LISTS = 'train_losses', 'test_losses', 'recall_curve', 'recall_curve_paper'
 
+
 def as_frame(
-    records, # from Store.read
-)->pd.DataFrame: # sorted by data set, latent_dim, model and setting
+    records,  # from Store.read
+) -> pd.DataFrame:  # sorted by data set, latent_dim, model and setting
     "Return records as a table, one row a job."
-    rows = [{**record['job'], **record['result'], 'seconds': record['seconds'], 'finished': record['finished'], 'kae_nb': record['kae_nb'],
-             'hardware': record['hardware']} for record in records.values()]
+    rows = [
+        {
+            **record['job'],
+            **record['result'],
+            'seconds': record['seconds'],
+            'finished': record['finished'],
+            'kae_nb': record['kae_nb'],
+            'hardware': record['hardware'],
+        }
+        for record in records.values()
+    ]
     order = ['dataset', 'latent_dim', 'model', 'epochs', 'lr', 'weight_decay', 'seed']
     frame = pd.DataFrame(rows)
     return frame.sort_values(order, ignore_index=True) if len(frame) else frame
 
+
 def _header(sha256):
     "The first bytes of a results file: a gzip header whose comment is the digest of all that follows."
-    return bytes([0x1f, 0x8b, 8, 0x10, 0, 0, 0, 0, 2, 255]) + f'sha256 {sha256}\0'.encode()
+    return bytes([0x1F, 0x8B, 8, 0x10, 0, 0, 0, 0, 2, 255]) + f'sha256 {sha256}\0'.encode()
+
 
 def pack(
-    records, # from Store.read
-    path, # ….csv.gz
+    records,  # from Store.read
+    path,  # ….csv.gz
 ):
     "Write records to one compressed CSV file that loses nothing, columns in full precision, with a digest; `ValueError` if there are none, `OSError` if it cannot be written."
-    if not records: raise ValueError('no results to write')
+    if not records:
+        raise ValueError('no results to write')
     frame = as_frame(records)
-    for name in ('options', 'hardware', *LISTS): frame[name] = frame[name].map(json.dumps)
-    rest = gzip.compress(frame.to_csv(index=False, lineterminator='\n').encode('utf-8', 'surrogatepass'), mtime=0)[10:]   # without gzip's own header
+    for name in ('options', 'hardware', *LISTS):
+        frame[name] = frame[name].map(json.dumps)
+    # without gzip's own header
+    rest = gzip.compress(
+        frame.to_csv(index=False, lineterminator='\n').encode('utf-8', 'surrogatepass'), mtime=0
+    )[10:]
     content = _header(hashlib.sha256(rest).hexdigest()) + rest
     write_safely(path, lambda temporary: temporary.write_bytes(content))
 
+
 def _unzipped(content):
     "The CSV of a results file, and whether it has a digest; `ValueError` if that does not fit."
-    if content[:2] != b'\x1f\x8b' or len(content) < 18: raise ValueError('it is not gzip')
+    if content[:2] != b'\x1f\x8b' or len(content) < 18:
+        raise ValueError('it is not gzip')
     sealed = content[3] & 0x10 or b'sha256 ' in content[:80]
     if sealed:
-        head = len(_header('0'*64))
-        if content[:head] != _header(hashlib.sha256(content[head:]).hexdigest()): raise ValueError('its digest does not fit')
+        head = len(_header('0' * 64))
+        if content[:head] != _header(hashlib.sha256(content[head:]).hexdigest()):
+            raise ValueError('its digest does not fit')
     return gzip.decompress(content), sealed
+
 
 def _check_results(frame):
     "`ValueError` for a table without rows, without a column of results, or with another type in it."
-    if frame.empty: raise ValueError('it has no rows')
-    def is_text(value): return isinstance(value, str)
-    def is_object(value): return isinstance(value, dict)
-    def is_whole(value): return isinstance(value, int)
-    def is_number(value): return isinstance(value, (int, float))
-    def is_list(value): return isinstance(value, list) and all(map(is_number, value))
-    kinds = {('dataset', 'data', 'model', 'finished', 'kae_nb'): ('texts', is_text), ('options', 'hardware'): ('JSON objects', is_object),
-             ('latent_dim', 'seed', 'epochs', 'parameters', 'dead_units'): ('whole numbers', is_whole),
-             ('lr', 'weight_decay', 'seconds', 'training_seconds', *NUMBERS): ('numbers', is_number), LISTS: ('JSON lists of numbers', is_list)}
+    if frame.empty:
+        raise ValueError('it has no rows')
+
+    def is_text(value):
+        return isinstance(value, str)
+
+    def is_object(value):
+        return isinstance(value, dict)
+
+    def is_whole(value):
+        return isinstance(value, int)
+
+    def is_number(value):
+        return isinstance(value, (int, float))
+
+    def is_list(value):
+        return isinstance(value, list) and all(map(is_number, value))
+
+    kinds = {
+        ('dataset', 'data', 'model', 'finished', 'kae_nb'): ('texts', is_text),
+        ('options', 'hardware'): ('JSON objects', is_object),
+        ('latent_dim', 'seed', 'epochs', 'parameters', 'dead_units'): ('whole numbers', is_whole),
+        ('lr', 'weight_decay', 'seconds', 'training_seconds', *NUMBERS): ('numbers', is_number),
+        LISTS: ('JSON lists of numbers', is_list),
+    }
     for names, (kind, fits) in kinds.items():
         for name in names:
-            if name not in frame: raise ValueError(f'it lacks the column {name}')
-            if not all(map(fits, frame[name].tolist())): raise ValueError(f'the column {name} must hold {kind}')
+            if name not in frame:
+                raise ValueError(f'it lacks the column {name}')
+            if not all(map(fits, frame[name].tolist())):
+                raise ValueError(f'the column {name} must hold {kind}')
+
 
 def unpack(
-    path, # a file that pack wrote
-)->pd.DataFrame: # as from as_frame
+    path,  # a file that pack wrote
+) -> pd.DataFrame:  # as from as_frame
     "Return the table in a file; `FileNotFoundError` if it is not there, `ValueError` if it is damaged or no results file; warns if it has no digest."
-    if not Path(path).is_file(): raise FileNotFoundError(f'no results file {str(path)!r}{", it is a folder" if Path(path).is_dir() else ""}')
+    if not Path(path).is_file():
+        raise FileNotFoundError(
+            f'no results file {str(path)!r}{", it is a folder" if Path(path).is_dir() else ""}'
+        )
     content = Path(path).read_bytes()
     try:
         text, sealed = _unzipped(content)
-        with warnings.catch_warnings():                     # of pandas 4, which reads every float to the last digit without being asked
+        # of pandas 4, which reads every float to the last digit without being asked
+        with warnings.catch_warnings():
             warnings.simplefilter('ignore')
-            texts = dict.fromkeys(('dataset', 'data', 'model', 'options', 'finished', 'kae_nb', 'hardware', *LISTS), str)
-            frame = pd.read_csv(io.BytesIO(text), float_precision='round_trip', dtype=texts, encoding_errors='surrogatepass', keep_default_na=False, na_values=[''])
-        for name in ('options', 'hardware', *LISTS): frame[name] = frame[name].map(parse_json)
+            texts = dict.fromkeys(
+                ('dataset', 'data', 'model', 'options', 'finished', 'kae_nb', 'hardware', *LISTS),
+                str,
+            )
+            frame = pd.read_csv(
+                io.BytesIO(text),
+                float_precision='round_trip',
+                dtype=texts,
+                encoding_errors='surrogatepass',
+                keep_default_na=False,
+                na_values=[''],
+            )
+        for name in ('options', 'hardware', *LISTS):
+            frame[name] = frame[name].map(parse_json)
         _check_results(frame)
-    except KeyError as error: raise ValueError(f'{path} is damaged or holds no results: it lacks the column {error}') from error
-    except (OSError, EOFError, zlib.error, ValueError, TypeError) as error: raise ValueError(f'{path} is damaged or holds no results: {error}') from error
-    if not sealed: warnings.warn(f'{path} has no digest, so damage could not be noticed')
+    except KeyError as error:
+        raise ValueError(
+            f'{path} is damaged or holds no results: it lacks the column {error}'
+        ) from error
+    except (OSError, EOFError, zlib.error, ValueError, TypeError) as error:
+        raise ValueError(f'{path} is damaged or holds no results: {error}') from error
+    if not sealed:
+        warnings.warn(f'{path} has no digest, so damage could not be noticed')
     return frame
 
+
 def restore(
-    frame, # from unpack
-    store, # a Store
+    frame,  # from unpack
+    store,  # a Store
 ):
     "Write the jobs of a table into a store that lacks them, so that work goes on where another machine left it; `OSError` if they cannot be written."
-    job_columns, about = ['dataset', 'data', 'latent_dim', 'model', 'options', 'lr', 'weight_decay', 'seed', 'epochs'], ['seconds', 'finished', 'kae_nb', 'hardware']
+    job_columns, about = (
+        [
+            'dataset',
+            'data',
+            'latent_dim',
+            'model',
+            'options',
+            'lr',
+            'weight_decay',
+            'seed',
+            'epochs',
+        ],
+        ['seconds', 'finished', 'kae_nb', 'hardware'],
+    )
     there = store.read()
     for row in frame.to_dict('records'):
         job = {name: row.pop(name) for name in job_columns}
         record = dict(job=job, **{name: row.pop(name) for name in about}, result=row)
-        if job_key(job) not in there: store.put(record)
+        if job_key(job) not in there:
+            store.put(record)
 
 # %% ../nbs/40_experiments.ipynb #1ba06c54
 @lru_cache(1)
@@ -331,140 +520,254 @@ def _load(name, data_root):
     dataset = load_dataset(name, data_root)
     return dataset, checksum(dataset)
 
+
 def _begun(folder):
     "The jobs whose training was begun in a folder; none if there is no list of them that can be trusted."
-    try: return read_json(folder/'jobs.json')['jobs']
-    except FileNotFoundError: return []
+    try:
+        return read_json(folder / 'jobs.json')['jobs']
+    except FileNotFoundError:
+        return []
     except (ValueError, KeyError) as error:
         warnings.warn(f'an unfinished training cannot be resumed and is begun anew: {error}')
         return []
 
+
 def _empty(folder):
     "Remove what is in a folder that this process holds."
     for path in folder.iterdir():
-        if path.is_dir() and not path.is_symlink(): shutil.rmtree(path, ignore_errors=True)
-        elif path.name != '.lock': path.unlink(missing_ok=True)
+        if path.is_dir() and not path.is_symlink():
+            shutil.rmtree(path, ignore_errors=True)
+        elif path.name != '.lock':
+            path.unlink(missing_ok=True)
+
 
 @contextmanager
 def _kept_state(threads):
     "Let a block change torch's random numbers, and set its number of threads; both are as before afterwards."
     before = torch.get_num_threads()
-    if threads: torch.set_num_threads(threads)
+    if threads:
+        torch.set_num_threads(threads)
     try:
-        with kept_generators(): yield
-    finally: torch.set_num_threads(before)
+        with kept_generators():
+            yield
+    finally:
+        torch.set_num_threads(before)
+
 
 def _measure(model, dataset, seed, history):
     "All measures of a trained model; of one that is lost, NaN."
-    if math.isfinite(sum(history['train_losses']) + sum(history['test_losses'])): return measure(model, dataset, seed)
-    nothing = [math.nan]*len(CURVE)
-    return dict(dead_units=0, **dict.fromkeys(NUMBERS, math.nan), recall_curve=nothing, recall_curve_paper=nothing)
+    if math.isfinite(sum(history['train_losses']) + sum(history['test_losses'])):
+        return measure(model, dataset, seed)
+    nothing = [math.nan] * len(CURVE)
+    return dict(
+        dead_units=0,
+        **dict.fromkeys(NUMBERS, math.nan),
+        recall_curve=nothing,
+        recall_curve_paper=nothing,
+    )
+
 
 def _train(jobs, dataset, folder, device, compile, progress):
     "Train models for jobs that differ only in their seed, from checkpoints if there are any; return models and histories."
     job = jobs[0]
     if job['model'] == 'PCA':
-        start, pca = time.perf_counter(), PCA(job['latent_dim'], random_state=0).fit(dataset.x_train.cpu().numpy())
-        return [(pca, dict(parameters=pca.components_.size + pca.mean_.size, train_losses=[], test_losses=[], training_seconds=time.perf_counter() - start))]
-    make = lambda: AutoEncoder(dataset.in_features, job['latent_dim'], protocol='paper', **job['options'])
-    def fit(): return fit_many(make, dataset, [job['seed'] for job in jobs], job['epochs'], job['lr'], job['weight_decay'], protocol='paper', device=device,
-                               compile=compile, checkpoint=folder/'training', resume=True, progress=progress)
-    try: members = fit()
-    except ValueError:                                      # checkpoints of another version of the library, perhaps; other mistakes come again
-        shutil.rmtree(folder/'training', ignore_errors=True)
+        start, pca = (
+            time.perf_counter(),
+            PCA(job['latent_dim'], random_state=0).fit(dataset.x_train.cpu().numpy()),
+        )
+        return [
+            (
+                pca,
+                dict(
+                    parameters=pca.components_.size + pca.mean_.size,
+                    train_losses=[],
+                    test_losses=[],
+                    training_seconds=time.perf_counter() - start,
+                ),
+            )
+        ]
+    make = lambda: AutoEncoder(
+        dataset.in_features, job['latent_dim'], protocol='paper', **job['options']
+    )
+
+    def fit():
+        return fit_many(
+            make,
+            dataset,
+            [job['seed'] for job in jobs],
+            job['epochs'],
+            job['lr'],
+            job['weight_decay'],
+            protocol='paper',
+            device=device,
+            compile=compile,
+            checkpoint=folder / 'training',
+            resume=True,
+            progress=progress,
+        )
+
+    try:
         members = fit()
-    if members[-1].history.interrupted: raise KeyboardInterrupt
-    return [(m.model, dict(parameters=sum(p.numel() for p in m.model.parameters()), train_losses=m.history.train_loss, test_losses=m.history.test_loss,
-                           training_seconds=sum(m.history.seconds))) for m in members]
+    # checkpoints of another version of the library, perhaps; other mistakes come again
+    except ValueError:
+        shutil.rmtree(folder / 'training', ignore_errors=True)
+        members = fit()
+    if members[-1].history.interrupted:
+        raise KeyboardInterrupt
+    return [
+        (
+            m.model,
+            dict(
+                parameters=sum(p.numel() for p in m.model.parameters()),
+                train_losses=m.history.train_loss,
+                test_losses=m.history.test_loss,
+                training_seconds=sum(m.history.seconds),
+            ),
+        )
+        for m in members
+    ]
+
 
 def run_group(
-    jobs, # from grid; they differ in their seed only
-    store, # a Store
-    data_root=None, # folder with the data, see load_dataset
-    device='cpu', # where to train and measure
-    threads:int=None, # CPU threads, or None to leave them as they are
-    compile:bool=False, # let torch.compile fuse the operations of wavelets
-    progress:bool=False, # show a progress bar for the training
+    jobs,  # from grid; they differ in their seed only
+    store,  # a Store
+    data_root=None,  # folder with the data, see load_dataset
+    device='cpu',  # where to train and measure
+    threads: int = None,  # CPU threads, or None to leave them as they are
+    compile: bool = False,  # let torch.compile fuse the operations of wavelets
+    progress: bool = False,  # show a progress bar for the training
 ):
     "Train, measure and store the jobs that are missing; goes on with what was begun. `BlockingIOError` while another process does it, `ValueError` if the data are not the jobs', or the device is not there."
     device = check_device(device)
-    if threads is not None: check_size('threads', threads)
-    folder = store.unfinished/digest({name: value for name, value in jobs[0].items() if name != 'seed'})[:20]
-    if not folder.exists() and not store.missing(jobs): return
+    if threads is not None:
+        check_size('threads', threads)
+    folder = (
+        store.unfinished
+        / digest({name: value for name, value in jobs[0].items() if name != 'seed'})[:20]
+    )
+    if not folder.exists() and not store.missing(jobs):
+        return
     with ExitStack() as held:
         try:
             folder.mkdir(parents=True, exist_ok=True)
-            held.enter_context(locked(folder, f'the training of {jobs[0]["model"]} on {jobs[0]["dataset"]}'))
-        except FileNotFoundError as error: raise BlockingIOError(f'{folder} has just been removed by another process: run again') from error
+            held.enter_context(
+                locked(folder, f'the training of {jobs[0]["model"]} on {jobs[0]["dataset"]}')
+            )
+        except FileNotFoundError as error:
+            raise BlockingIOError(
+                f'{folder} has just been removed by another process: run again'
+            ) from error
         held.enter_context(_kept_state(threads))
         begun = _begun(folder)
         for part in (begun, [job for job in jobs if job not in begun]):
-            if not store.missing(part): continue
+            if not store.missing(part):
+                continue
             dataset = _data_of(part[0], data_root)
             if part is not begun:
                 part = store.missing(part)
                 _empty(folder)
-                write_json(folder/'jobs.json', dict(jobs=part))
+                write_json(folder / 'jobs.json', dict(jobs=part))
             _do(part, dataset, folder, store, device, compile, progress)
         _empty(folder)
-    with suppress(OSError): folder.rmdir()                  # unless another process has come
+    with suppress(OSError):
+        folder.rmdir()  # unless another process has come
+
 
 def _data_of(job, data_root):
     "The data set that a job is about; `ValueError` if what there is has another checksum."
     name, data = job['dataset'], job['data']
-    if _load(name, data_root)[1] != data: _load.cache_clear()           # the files may have changed since they were loaded
+    # the files may have changed since they were loaded
+    if _load(name, data_root)[1] != data:
+        _load.cache_clear()
     dataset, found = _load(name, data_root)
-    if found != data: raise ValueError(f'the data set {name} is not the one that the jobs are about: its checksum is {found}, theirs {data}')
+    if found != data:
+        raise ValueError(
+            f'the data set {name} is not the one that the jobs are about: its checksum is {found}, theirs {data}'
+        )
     return dataset
+
 
 def _do(jobs, dataset, folder, store, device, compile, progress):
     "Train jobs that differ only in their seed, measure and store those that are missing."
     dataset, start = dataset.to(device), time.perf_counter()
-    trained = _train(jobs, dataset, folder, device, compile and record_of(jobs[0]['options']['layer']).compiles, progress)
-    seconds, missing = (time.perf_counter() - start)/len(jobs), store.missing(jobs)
+    trained = _train(
+        jobs,
+        dataset,
+        folder,
+        device,
+        compile and record_of(jobs[0]['options']['layer']).compiles,
+        progress,
+    )
+    seconds, missing = (time.perf_counter() - start) / len(jobs), store.missing(jobs)
     for job, (model, history) in zip(jobs, trained):
-        if job not in missing: continue
+        if job not in missing:
+            continue
         start = time.perf_counter()
         result = {**history, **_measure(model, dataset, job['seed'], history)}
         store.write(job, result, seconds + time.perf_counter() - start, device)
 
 # %% ../nbs/40_experiments.ipynb #68f1f525
 ENGINES = 'here', 'loky', 'dask', 'ray'
-PATIENCE = 3.               # seconds to wait for the first word of a cluster
+PATIENCE = 3.0  # seconds to wait for the first word of a cluster
+
 
 def _answers(engine, scheme, host, port):
     "Whether a cluster of this kind speaks at an address; `OSError` if nobody does."
     with socket.create_connection((host, port), timeout=PATIENCE) as connection:
-        if scheme not in ('', 'tcp', 'ray') or os.environ.get('RAY_USE_TLS') == '1': return True    # encrypted: somebody is there
-        if engine == 'dask': return connection.recv(1) != b''                                       # a scheduler says hello
-        connection.sendall(b'PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n' + bytes([0, 0, 0, 4, 0, 0, 0, 0, 0]))   # gRPC: HTTP/2, empty settings
-        return connection.recv(9)[3:4] == b'\4'                                                     # and the other side's
+        # encrypted: somebody is there
+        if scheme not in ('', 'tcp', 'ray') or os.environ.get('RAY_USE_TLS') == '1':
+            return True
+        if engine == 'dask':
+            return connection.recv(1) != b''  # a scheduler says hello
+        # gRPC: HTTP/2, empty settings
+        connection.sendall(
+            b'PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n' + bytes([0, 0, 0, 4, 0, 0, 0, 0, 0])
+        )
+        return connection.recv(9)[3:4] == b'\4'  # and the other side's
+
 
 def check_engine(
-    engine:str, # a name in ENGINES
-    address:str=None, # of a Dask or Ray cluster, or None for one on this machine
-    workers:int=None, # how many processes an engine on this machine has, or None for one for each core
+    engine: str,  # a name in ENGINES
+    address: str = None,  # of a Dask or Ray cluster, or None for one on this machine
+    # how many processes an engine on this machine has, or None for one for each core
+    workers: int = None,
 ):
     "Raise a `ValueError` for what cannot be or is not installed, a `ConnectionError` if no cluster answers at the address within some seconds."
     lookup(ENGINES, engine, 'engine')
-    if workers is not None: check_size('workers', workers, most=4*os.cpu_count())
-    if address and engine not in ('dask', 'ray'): raise ValueError(f"address is for the engines 'dask' and 'ray', not {engine!r}")
+    if workers is not None:
+        check_size('workers', workers, most=4 * os.cpu_count())
+    if address and engine not in ('dask', 'ray'):
+        raise ValueError(f"address is for the engines 'dask' and 'ray', not {engine!r}")
     package = {'dask': 'distributed', 'ray': 'ray'}.get(engine)
-    if package and not find_spec(package): raise ValueError(f"the engine {engine!r} is not installed: pip install 'kae_nb[{engine}]'")
-    if not address or (engine, address) == ('ray', 'auto'): return
+    if package and not find_spec(package):
+        raise ValueError(f"the engine {engine!r} is not installed: pip install 'kae_nb[{engine}]'")
+    if not address or (engine, address) == ('ray', 'auto'):
+        return
     try:
         parts = urlsplit(address if '://' in address else f'//{address}')
         host, port = parts.hostname, parts.port
-    except ValueError: host = port = None
-    if not host or not port: raise ValueError(f'address (--address) must be HOST:PORT of a {engine} cluster, got {address!r}')
-    try: found = _answers(engine, parts.scheme, host, port)
-    except OSError as error: found, reason = False, f': {error.strerror or error}'
-    else: reason = ', but somebody else'
-    if not found: raise ConnectionError(f'no {engine} cluster answers at {address!r}{reason}; give another address (--address), or none for a cluster on this machine')
+    except ValueError:
+        host = port = None
+    if not host or not port:
+        raise ValueError(
+            f'address (--address) must be HOST:PORT of a {engine} cluster, got {address!r}'
+        )
+    try:
+        found = _answers(engine, parts.scheme, host, port)
+    except OSError as error:
+        found, reason = False, f': {error.strerror or error}'
+    else:
+        reason = ', but somebody else'
+    if not found:
+        raise ConnectionError(
+            f'no {engine} cluster answers at {address!r}{reason}; give another address (--address), or none for a cluster on this machine'
+        )
+
 
 def _end_idle_workers():
     "End joblib's processes, which would wait for more work for five minutes and keep their memory."
     get_reusable_executor(reuse=True).shutdown()
+
 
 def _start(running, name, address, workers):
     "Start an engine or connect to it, in an ExitStack; return joblib's settings for it."
@@ -473,37 +776,63 @@ def _start(running, name, address, workers):
         return dict(backend='loky', n_jobs=workers)
     if name == 'dask':
         from dask.distributed import Client
+
         local = dict(n_workers=workers, threads_per_worker=1, dashboard_address=None)
-        client = running.enter_context(Client(address, timeout=PATIENCE) if address else Client(**local))
-        if not address: client.run(exec, 'import signal; signal.signal(signal.SIGINT, signal.SIG_IGN)')     # Ctrl-C is for this process
+        client = running.enter_context(
+            Client(address, timeout=PATIENCE) if address else Client(**local)
+        )
+        # Ctrl-C is for this process
+        if not address:
+            client.run(exec, 'import signal; signal.signal(signal.SIGINT, signal.SIG_IGN)')
         return dict(backend='dask', client=client)
     import ray
     from ray.util.joblib import register_ray
+
     running.callback(ray.shutdown)
-    ray.init(address=address, **({} if address else dict(num_cpus=workers, include_dashboard=False)))
+    ray.init(
+        address=address, **({} if address else dict(num_cpus=workers, include_dashboard=False))
+    )
     register_ray()
     return dict(backend='ray', n_jobs=-1 if address else workers)
+
 
 @contextmanager
 def _engine(name, address, workers):
     "An engine, running; `ConnectionError` if it cannot be started."
     with ExitStack() as running:
-        running.callback(random.setstate, random.getstate())            # which Dask and Ray draw from
-        if threading.current_thread() is threading.main_thread():       # Ray takes this signal for itself
-            running.callback(signal.signal, signal.SIGTERM, signal.getsignal(signal.SIGTERM) or signal.SIG_DFL)
-        try: settings = _start(running, name, address, workers)
-        except Exception as error: raise ConnectionError(f'the engine {name!r} cannot be started ({type(error).__name__}: {error})') from error
-        with joblib.parallel_config(**settings): yield
+        running.callback(random.setstate, random.getstate())  # which Dask and Ray draw from
+        # Ray takes this signal for itself
+        if threading.current_thread() is threading.main_thread():
+            running.callback(
+                signal.signal, signal.SIGTERM, signal.getsignal(signal.SIGTERM) or signal.SIG_DFL
+            )
+        try:
+            settings = _start(running, name, address, workers)
+        except Exception as error:
+            raise ConnectionError(
+                f'the engine {name!r} cannot be started ({type(error).__name__}: {error})'
+            ) from error
+        with joblib.parallel_config(**settings):
+            yield
+
 
 def _work(url, jobs, *options):
     "`run_group` in a worker; returns the error, if there is one, since what an engine raises is about the engine."
-    try: run_group(jobs, Store(url), *options)
-    except Exception as error: return error
+    try:
+        run_group(jobs, Store(url), *options)
+    except Exception as error:
+        return error
+
 
 def effort(job):
     "Return roughly how long a job takes, relative to others."
     layer = job['options'].get('layer')
-    return 0.5 + (record_of(layer).effort*job['epochs']/10*max(1, job['latent_dim']/16) if layer else 0)
+    return 0.5 + (
+        record_of(layer).effort * job['epochs'] / 10 * max(1, job['latent_dim'] / 16)
+        if layer
+        else 0
+    )
+
 
 @contextmanager
 def _watched(jobs, store, progress):
@@ -511,60 +840,85 @@ def _watched(jobs, store, progress):
     efforts, ended = {job_key(job): effort(job) for job in jobs}, threading.Event()
     style = '{desc} {percentage:3.0f}%|{bar}| [{elapsed}<{remaining}]'
     with tqdm(total=sum(efforts.values()), bar_format=style, disable=not progress) as bar:
+
         def look():
-            with suppress(Exception):                       # a store that cannot be seen at the moment, or a closed terminal
+            # a store that cannot be seen at the moment, or a closed terminal
+            with suppress(Exception):
                 done = store.keys().intersection(efforts)
                 bar.set_description_str(f'{len(done):,} of {len(efforts):,} jobs', refresh=False)
                 bar.update(sum(efforts[key] for key in done) - bar.n)
+
         def watch():
-            while not ended.wait(1): look()
+            while not ended.wait(1):
+                look()
+
         watcher = threading.Thread(target=watch, daemon=True)
-        if progress: watcher.start()
-        try: yield
+        if progress:
+            watcher.start()
+        try:
+            yield
         finally:
             ended.set()
-            if progress: watcher.join()
+            if progress:
+                watcher.join()
             look()
 
+
 def run_grid(
-    jobs, # from grid
-    store, # a Store
-    data_root=None, # folder with the data, see load_dataset
-    engine:str='here', # 'here', 'loky', 'dask' or 'ray'
-    address:str=None, # of a Dask or Ray cluster, or None for one on this machine
-    workers:int=None, # how many processes an engine on this machine has, or None for one for each core
-    device='cpu', # where to train and measure
-    threads:int=None, # CPU threads of each worker, or None for an equal share of the cores
-    compile:bool=False, # let torch.compile fuse the operations of wavelets: needs a C++ compiler
-    progress:bool=True, # show a progress bar
+    jobs,  # from grid
+    store,  # a Store
+    data_root=None,  # folder with the data, see load_dataset
+    engine: str = 'here',  # 'here', 'loky', 'dask' or 'ray'
+    address: str = None,  # of a Dask or Ray cluster, or None for one on this machine
+    # how many processes an engine on this machine has, or None for one for each core
+    workers: int = None,
+    device='cpu',  # where to train and measure
+    threads: int = None,  # CPU threads of each worker, or None for an equal share of the cores
+    # let torch.compile fuse the operations of wavelets: needs a C++ compiler
+    compile: bool = False,
+    progress: bool = True,  # show a progress bar
 ):
     "Do the jobs that are missing in the store, cheap ones first. Errors of `check_engine`; the first error of a group, when all others are done; `OSError` if nothing can be written, or workers die again and again."
     check_engine(engine, address, workers)
-    if engine == 'here': device = check_device(device)
-    if threads is not None: check_size('threads', threads)
-    if engine != 'here' and store.private: raise ValueError(f'the store {store.url!r} is in the memory of this process, where no worker of {engine!r} can reach it: give a folder')
+    if engine == 'here':
+        device = check_device(device)
+    if threads is not None:
+        check_size('threads', threads)
+    if engine != 'here' and store.private:
+        raise ValueError(
+            f'the store {store.url!r} is in the memory of this process, where no worker of {engine!r} can reach it: give a folder'
+        )
     workers = os.cpu_count() if workers is None else workers
-    if threads is None and engine != 'here' and not address: threads = max(1, os.cpu_count()//workers)
-    if data_root is not None: data_root = os.path.abspath(os.path.expanduser(data_root))      # workers may be elsewhere
+    if threads is None and engine != 'here' and not address:
+        threads = max(1, os.cpu_count() // workers)
+    # workers may be elsewhere
+    if data_root is not None:
+        data_root = os.path.abspath(os.path.expanduser(data_root))
 
     def groups():
         found = {}
-        for job in store.missing(jobs): found.setdefault(digest({**job, 'seed': None}), []).append(job)
+        for job in store.missing(jobs):
+            found.setdefault(digest({**job, 'seed': None}), []).append(job)
         return sorted(found.values(), key=lambda group: effort(group[0]))
 
     with warnings.catch_warnings():
         warnings.filterwarnings('once', '.* is damaged or was not written by kae_nb')
         store.tidy()
-        there = store.read()                                # all of it, to report what does not belong there
+        there = store.read()  # all of it, to report what does not belong there
         missing = [job for job in jobs if job_key(job) not in there]
         options = data_root, device, threads, compile
         try:
             with _watched(missing, store, progress and len(missing) > 0):
-                if engine == 'here': errors = _do_here(groups, store, options, progress)
-                else: errors = _share_out(groups, store, options, engine, address, workers)
-        finally: _load.cache_clear()
+                if engine == 'here':
+                    errors = _do_here(groups, store, options, progress)
+                else:
+                    errors = _share_out(groups, store, options, engine, address, workers)
+        finally:
+            _load.cache_clear()
     store.tidy()
-    if errors: raise errors[0]
+    if errors:
+        raise errors[0]
+
 
 def _do_here(groups, store, options, progress):
     "Do the groups one after the other, then those that another process had in hand and did not finish; return the errors of groups."
@@ -572,30 +926,51 @@ def _do_here(groups, store, options, progress):
     while left := [group for group in groups() if job_key(group[0]) not in errors]:
         held = []
         for group in left:
-            try: run_group(group, store, *options, progress)
-            except BlockingIOError as error: held.append(error)
-            except (ValueError, ArithmeticError) as error: errors[job_key(group[0])] = error
-        if not held: break
-        if not told: warnings.warn(f'waiting for another process: {held[0]}')
+            try:
+                run_group(group, store, *options, progress)
+            except BlockingIOError as error:
+                held.append(error)
+            except (ValueError, ArithmeticError) as error:
+                errors[job_key(group[0])] = error
+        if not held:
+            break
+        if not told:
+            warnings.warn(f'waiting for another process: {held[0]}')
         told = True
         time.sleep(1)
     return list(errors.values())
+
 
 def _share_out(groups, store, options, engine, address, workers):
     "Let workers do the groups; start the engine again where it fails; return the errors of groups."
     url = os.path.abspath(store.path) if store.local else store.url
     for attempt in range(3):
-        if not groups(): return []
+        if not groups():
+            return []
         try:
             with _engine(engine, address, workers):
                 while left := groups():
-                    errors = joblib.Parallel(batch_size=1)(joblib.delayed(_work)(url, group, *options) for group in left)
-                    failed = [error for error in errors if error is not None and not isinstance(error, BlockingIOError)]
-                    if failed: return failed
-                    if not any(errors): break               # none is held by another process
+                    errors = joblib.Parallel(batch_size=1)(
+                        joblib.delayed(_work)(url, group, *options) for group in left
+                    )
+                    failed = [
+                        error
+                        for error in errors
+                        if error is not None and not isinstance(error, BlockingIOError)
+                    ]
+                    if failed:
+                        return failed
+                    if not any(errors):
+                        break  # none is held by another process
                     time.sleep(1)
         except Exception as error:
-            if address and isinstance(error, ConnectionError): raise
-            warnings.warn(f'the engine {engine!r} failed ({type(error).__name__}: {error}); starting it again for what is missing')
-    if left := groups(): raise ChildProcessError(f'the workers of {engine!r} failed three times; {sum(map(len, left))} jobs are still missing: run again, or with fewer workers if memory is short')
+            if address and isinstance(error, ConnectionError):
+                raise
+            warnings.warn(
+                f'the engine {engine!r} failed ({type(error).__name__}: {error}); starting it again for what is missing'
+            )
+    if left := groups():
+        raise ChildProcessError(
+            f'the workers of {engine!r} failed three times; {sum(map(len, left))} jobs are still missing: run again, or with fewer workers if memory is short'
+        )
     return []

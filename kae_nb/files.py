@@ -18,53 +18,70 @@ from safetensors.torch import save_file
 
 # %% ../nbs/24_files.ipynb #d2125b80
 def write_safely(
-    path, # where the file should be in the end
-    write, # called with a temporary path on the same disk, writes the file there
+    path,  # where the file should be in the end
+    write,  # called with a temporary path on the same disk, writes the file there
 ):
     "Call `write(temporary)`, then move the result to `path`: whoever reads `path` sees the old file or the new one, whole. `OSError` if it cannot be written."
     path = Path(path)
-    workshop = path.with_name(f'.kae_nb-{socket.gethostname()}-{os.getpid()}-{secrets.token_hex(8)}')
-    temporary = workshop/path.name
+    workshop = path.with_name(
+        f'.kae_nb-{socket.gethostname()}-{os.getpid()}-{secrets.token_hex(8)}'
+    )
+    temporary = workshop / path.name
     try:
         workshop.mkdir(0o700)
-        with open(temporary, 'xb') as file: mode = os.fstat(file.fileno()).st_mode
+        with open(temporary, 'xb') as file:
+            mode = os.fstat(file.fileno()).st_mode
         write(temporary)
         os.chmod(temporary, mode)
         os.replace(temporary, path)
     except OSError as error:
-        if error.filename is not None and Path(error.filename) not in (workshop, temporary, path): raise      # of another file
+        # of another file
+        if error.filename is not None and Path(error.filename) not in (workshop, temporary, path):
+            raise
         raise OSError(error.errno, f'cannot write {path}: {error.strerror or error}') from error
-    except (SafetensorError, RuntimeError) as error: raise OSError(f'cannot write {path}: {error}') from error
-    finally: shutil.rmtree(workshop, ignore_errors=True)
+    except (SafetensorError, RuntimeError) as error:
+        raise OSError(f'cannot write {path}: {error}') from error
+    finally:
+        shutil.rmtree(workshop, ignore_errors=True)
 
 # %% ../nbs/24_files.ipynb #8ffcd6b4
 def is_over(
-    host:str, # the machine that a process runs on
-    process:int, # its number
-)->bool: # False for processes of other machines, and where a process cannot be asked without a signal
+    host: str,  # the machine that a process runs on
+    process: int,  # its number
+) -> (
+    bool
+):  # False for processes of other machines, and where a process cannot be asked without a signal
     "Return whether a process of this machine is no longer alive."
-    if os.name != 'posix' or host != socket.gethostname(): return False
-    try: os.kill(process, 0)
-    except ProcessLookupError: return True
-    except (OSError, OverflowError): pass                   # alive, but another user's; or no number of a process
+    if os.name != 'posix' or host != socket.gethostname():
+        return False
+    try:
+        os.kill(process, 0)
+    except ProcessLookupError:
+        return True
+    except (OSError, OverflowError):
+        pass  # alive, but another user's; or no number of a process
     return False
 
 # %% ../nbs/24_files.ipynb #21ea5c54
 def remove_leftovers(
-    folder, # where files are written
+    folder,  # where files are written
 ):
     "Remove what `write_safely` of processes of this machine that are no longer alive left in a folder."
     for path in Path(folder).glob('.kae_nb-*'):
         found = re.fullmatch(r'\.kae_nb-(.+)-(\d+)-[0-9a-f]{16}', path.name)
-        if found and is_over(found[1], int(found[2])): shutil.rmtree(path, ignore_errors=True)      # which follows no link
+        # which follows no link
+        if found and is_over(found[1], int(found[2])):
+            shutil.rmtree(path, ignore_errors=True)
 
 # %% ../nbs/24_files.ipynb #5e86a2bb
 def parse_json(
-    text:str, # what a file holds
+    text: str,  # what a file holds
 ):
     "Return what the text says; `ValueError` if it is not JSON, or nested too deeply to be read."
-    try: return json.loads(text)
-    except RecursionError as error: raise ValueError('it is nested too deeply') from error
+    try:
+        return json.loads(text)
+    except RecursionError as error:
+        raise ValueError('it is nested too deeply') from error
 
 # %% ../nbs/24_files.ipynb #5b920007
 def _digest(tensors, text):
@@ -75,44 +92,55 @@ def _digest(tensors, text):
         digest.update(tensor.flatten().view(torch.uint8).numpy())
     return digest.hexdigest()
 
+
 def write_tensors(
-    path, # file to write, ….safetensors
-    tensors:dict, # tensors by name
-    state, # the rest, anything that JSON can hold
-    key:str='state', # its name in the header
+    path,  # file to write, ….safetensors
+    tensors: dict,  # tensors by name
+    state,  # the rest, anything that JSON can hold
+    key: str = 'state',  # its name in the header
 ):
     "Write tensors and state to one file, all of it or nothing; `OSError` if it cannot be written."
     text, written, seen = json.dumps(state), {}, set()
     for name, tensor in tensors.items():
         tensor = tensor.detach().cpu().contiguous()
         memory = tensor.untyped_storage().data_ptr()
-        written[name] = tensor.clone() if memory in seen else tensor       # safetensors takes no memory twice
+        # safetensors takes no memory twice
+        written[name] = tensor.clone() if memory in seen else tensor
         seen.add(memory)
-    write_safely(path, lambda p: save_file(written, p, metadata={key: text, 'sha256': _digest(written, text)}))
+    write_safely(
+        path,
+        lambda p: save_file(written, p, metadata={key: text, 'sha256': _digest(written, text)}),
+    )
 
 # %% ../nbs/24_files.ipynb #604af7fa
 def read_tensors(
-    path, # a file that write_tensors wrote
-    key:str='state', # the name of the state in the header
-)->tuple: # (tensors by name, state)
+    path,  # a file that write_tensors wrote
+    key: str = 'state',  # the name of the state in the header
+) -> tuple:  # (tensors by name, state)
     "Return what was written; `ValueError` if the file is damaged or something else, `OSError` if it cannot be read; warns if it has no digest."
-    open(path, 'rb').close()                                # not there, or not readable: not the same as damaged
+    open(path, 'rb').close()  # not there, or not readable: not the same as damaged
     try:
         with safe_open(path, 'pt') as file:
-            tensors, header = {name: file.get_tensor(name) for name in file.keys()}, file.metadata() or {}
-        if key not in header: raise ValueError(f'its header has no {key!r}')
+            tensors, header = (
+                {name: file.get_tensor(name) for name in file.keys()},
+                file.metadata() or {},
+            )
+        if key not in header:
+            raise ValueError(f'its header has no {key!r}')
         sealed = set(header) != {key}
-        if sealed and header.get('sha256') != _digest(tensors, header[key]): raise ValueError('its digest does not fit')
+        if sealed and header.get('sha256') != _digest(tensors, header[key]):
+            raise ValueError('its digest does not fit')
         state = parse_json(header[key])
     except (SafetensorError, OSError, ValueError) as error:
         raise ValueError(f'{path} is damaged, or was not written by kae_nb ({error})') from error
-    if not sealed: warnings.warn(f'{path} has no digest, so damage could not be noticed: save it again')
+    if not sealed:
+        warnings.warn(f'{path} has no digest, so damage could not be noticed: save it again')
     return tensors, state
 
 # %% ../nbs/24_files.ipynb #98d6f928
 def write_json(
-    path, # file to write, ….json
-    content:dict, # anything that JSON can hold, by name
+    path,  # file to write, ….json
+    content: dict,  # anything that JSON can hold, by name
 ):
     "Write a dict to a JSON file with its digest, all of it or nothing; `OSError` if it cannot be written."
     text = json.dumps({'sha256': '', **content}, indent=1) + '\n'
@@ -122,58 +150,75 @@ def write_json(
 
 # %% ../nbs/24_files.ipynb #fdde5999
 def read_json(
-    path, # a file that write_json wrote
-)->dict: # what was written
+    path,  # a file that write_json wrote
+) -> dict:  # what was written
     "Return what was written; `ValueError` if the file is damaged or was changed, `OSError` if it cannot be read; warns if it has no digest."
     data = Path(path).read_bytes()
     try:
         text = data.decode()
         content = parse_json(text)
-        if not isinstance(content, dict): raise ValueError(f'it holds a {type(content).__name__}, expected a dict')
+        if not isinstance(content, dict):
+            raise ValueError(f'it holds a {type(content).__name__}, expected a dict')
         name, value = next(iter(content.items()), (None, None))
-        sealed = name == 'sha256' or isinstance(value, str) and re.fullmatch('[0-9a-f]{64}', value)     # one is left where the other is damaged
-        if not sealed: warnings.warn(f'{path} has no digest, so damage could not be noticed')
+        # one is left where the other is damaged
+        sealed = name == 'sha256' or isinstance(value, str) and re.fullmatch('[0-9a-f]{64}', value)
+        if not sealed:
+            warnings.warn(f'{path} has no digest, so damage could not be noticed')
         else:
             digest = content.pop('sha256')
             if hashlib.sha256(text.replace(digest, '', 1).encode()).hexdigest() != digest:
                 raise ValueError('its digest does not fit: something in it was changed')
         return content
-    except (ValueError, TypeError, KeyError) as error: raise ValueError(f'{path} is damaged ({error})') from error
+    except (ValueError, TypeError, KeyError) as error:
+        raise ValueError(f'{path} is damaged ({error})') from error
 
 # %% ../nbs/24_files.ipynb #02e26d7b
 def files_digest(
-    files, # paths
-    contents:bool=True, # look into them; False, for many or large files: paths, sizes and times of change
-)->str: # 64 hexadecimal digits
+    files,  # paths
+    # look into them; False, for many or large files: paths, sizes and times of change
+    contents: bool = True,
+) -> str:  # 64 hexadecimal digits
     "Return a SHA-256 digest that changes when the files do."
     digest = hashlib.sha256()
     for file in files:
-        if contents: digest.update(os.fsencode(file.name) + file.read_bytes())
-        else: digest.update(os.fsencode(file) + f' {file.stat().st_size} {file.stat().st_mtime_ns}'.encode())
+        if contents:
+            digest.update(os.fsencode(file.name) + file.read_bytes())
+        else:
+            digest.update(
+                os.fsencode(file) + f' {file.stat().st_size} {file.stat().st_mtime_ns}'.encode()
+            )
     return digest.hexdigest()
+
 
 def _make_folder(folder):
     "Make a folder if need be; `PermissionError` if it, or the one that it would be made in, is marked read-only."
     there = next(parent for parent in [folder, *folder.absolute().parents] if parent.exists())
-    if not there.stat().st_mode & 0o222: raise PermissionError(f'{there} is read-only')
+    if not there.stat().st_mode & 0o222:
+        raise PermissionError(f'{there} is read-only')
     folder.mkdir(parents=True, exist_ok=True)
 
+
 def cached(
-    files, # where the result may be kept, best place first; none: nowhere
-    source:str, # checksum of what decode reads
-    decode, # returns tensors by name, and a state that JSON can hold
-)->tuple: # (tensors by name, state)
+    files,  # where the result may be kept, best place first; none: nowhere
+    source: str,  # checksum of what decode reads
+    decode,  # returns tensors by name, and a state that JSON can hold
+) -> tuple:  # (tensors by name, state)
     "Return what `decode()` returns, from the first file that has it; else call it, and write the first file that can be written."
     for file in files:
-        try: tensors, state = read_tensors(file)
-        except (FileNotFoundError, NotADirectoryError): continue
+        try:
+            tensors, state = read_tensors(file)
+        except (FileNotFoundError, NotADirectoryError):
+            continue
         except OSError as error:
-            warnings.warn(f'{file} is not readable ({error.strerror}); the images are decoded again')
+            warnings.warn(
+                f'{file} is not readable ({error.strerror}); the images are decoded again'
+            )
             continue
         except ValueError as error:
             warnings.warn(f'{error}; made anew')
             continue
-        if isinstance(state, dict) and state.pop('source', None) == source: return tensors, state
+        if isinstance(state, dict) and state.pop('source', None) == source:
+            return tensors, state
     tensors, state = decode()
     problems = []
     for file in files:
@@ -182,27 +227,38 @@ def cached(
             remove_leftovers(file.parent)
             write_tensors(file, tensors, dict(state, source=source))
             break
-        except OSError as error: problems.append(f'{file.parent}: {error}')
+        except OSError as error:
+            problems.append(f'{file.parent}: {error}')
     else:
-        if problems: warnings.warn(f'the decoded images could not be kept, so the next load decodes them again ({"; ".join(problems)})')
+        if problems:
+            warnings.warn(
+                f'the decoded images could not be kept, so the next load decodes them again ({"; ".join(problems)})'
+            )
     return tensors, state
 
 # %% ../nbs/24_files.ipynb #41aa603e
 @contextmanager
 def locked(
-    folder, # a folder that is there
-    what:str='a run', # what is being done in it, for the message
+    folder,  # a folder that is there
+    what: str = 'a run',  # what is being done in it, for the message
 ):
     "Hold a folder for this process while the block runs; `BlockingIOError` that says who holds it, if it is another, or another part of this one."
-    path = Path(folder)/'.lock'
+    path = Path(folder) / '.lock'
     lock = FileLock(path, timeout=0)
-    try: lock.acquire()
-    except Timeout:
-        with suppress(OSError): what = path.read_text(encoding='utf-8') or what
-        raise BlockingIOError(f'{folder} is in use by {what}: wait until it has ended, or choose another folder') from None
     try:
-        path.write_text(f'{what} (process {os.getpid()} on {socket.gethostname()})', encoding='utf-8')
+        lock.acquire()
+    except Timeout:
+        with suppress(OSError):
+            what = path.read_text(encoding='utf-8') or what
+        raise BlockingIOError(
+            f'{folder} is in use by {what}: wait until it has ended, or choose another folder'
+        ) from None
+    try:
+        path.write_text(
+            f'{what} (process {os.getpid()} on {socket.gethostname()})', encoding='utf-8'
+        )
         yield
     finally:
-        with suppress(OSError): path.unlink()
+        with suppress(OSError):
+            path.unlink()
         lock.release()

@@ -13,34 +13,36 @@ from .layer import BasisLayer, Expansion, LayerRecord, check_flag, check_size, t
 
 # %% ../nbs/13_fourier.ipynb #16ec8004
 def harmonics(
-    x, # any shape (…, in)
-    n:int, # number of harmonics
-): # cos x, sin x, cos 2x, sin 2x, …, sin nx: (…, 2n, in)
+    x,  # any shape (…, in)
+    n: int,  # number of harmonics
+):  # cos x, sin x, cos 2x, sin 2x, …, sin nx: (…, 2n, in)
     "Return sines and cosines of the first `n` multiples of x, from one sine and one cosine."
     cos, sin = x.cos(), x.sin()
     rows = [cos, sin]
     for _ in range(n - 1):
         c, s = rows[-2:]
-        rows += [c*cos - s*sin, s*cos + c*sin]
+        rows += [c * cos - s * sin, s * cos + c * sin]
     return torch.stack(rows, -2)
 
 # %% ../nbs/13_fourier.ipynb #d18d9360
 class FourierLayer(BasisLayer):
     "The FourierKAN layer: maps x (…, in_features) to y (…, out_features), a Fourier series on every edge."
+
     shared_basis = True
 
-    def __init__(self,
-        in_features:int, # number of inputs
-        out_features:int, # number of outputs
-        grid_size:int=5, # G, the number of harmonics, 1 to 1000
-        bias:bool=True, # add a learned constant to each output
-        smooth_initialization:bool=False, # start with coefficients that fall as 1/k²
-        device:torch.device=None, # where the parameters live, as for nn.Linear
-        dtype:torch.dtype=None, # type of the parameters, as for nn.Linear
+    def __init__(
+        self,
+        in_features: int,  # number of inputs
+        out_features: int,  # number of outputs
+        grid_size: int = 5,  # G, the number of harmonics, 1 to 1000
+        bias: bool = True,  # add a learned constant to each output
+        smooth_initialization: bool = False,  # start with coefficients that fall as 1/k²
+        device: torch.device = None,  # where the parameters live, as for nn.Linear
+        dtype: torch.dtype = None,  # type of the parameters, as for nn.Linear
     ):
         self.grid_size = check_size('grid_size', grid_size, most=1000)
         self.smooth_initialization = check_flag('smooth_initialization', smooth_initialization)
-        super().__init__(in_features, out_features, 2*self.grid_size, bias, device, dtype)
+        super().__init__(in_features, out_features, 2 * self.grid_size, bias, device, dtype)
 
     def reset_parameters(self):
         "Draw the coefficients as the authors' code does, in its order; zero the bias."
@@ -48,20 +50,30 @@ class FourierLayer(BasisLayer):
         k = torch.arange(1, self.grid_size + 1, device=c.device)
         scale = k**2 if self.smooth_initialization else self.grid_size**0.5
         with torch.no_grad():
-            drawn = torch.randn(2, self.out_features, self.in_features, self.grid_size, device=c.device, dtype=c.dtype)
-            drawn = drawn / (self.in_features**0.5 * scale)                 # (cos or sin, out, in, k)
-            c.copy_(drawn.permute(1, 3, 0, 2).flatten(1, 2))                # (out, cos 1, sin 1, cos 2, …, in)
-        if self.bias is not None: nn.init.zeros_(self.bias)
+            drawn = torch.randn(
+                2,
+                self.out_features,
+                self.in_features,
+                self.grid_size,
+                device=c.device,
+                dtype=c.dtype,
+            )
+            drawn = drawn / (self.in_features**0.5 * scale)  # (cos or sin, out, in, k)
+            c.copy_(drawn.permute(1, 3, 0, 2).flatten(1, 2))  # (out, cos 1, sin 1, cos 2, …, in)
+        if self.bias is not None:
+            nn.init.zeros_(self.bias)
 
     def basis(self, x):
         "cos x, sin x, …, cos Gx, sin Gx: (…, in_features) -> (…, 2·grid_size, in_features)."
         return Expansion.apply(x, self.expand, self.slope)
 
     def expand(self, x):
-        if tracing(): return harmonics(x, self.grid_size)
+        if tracing():
+            return harmonics(x, self.grid_size)
         features = x.new_empty(*x.shape[:-1], self.n_basis, self.in_features)
         cos, sin, rows = x.cos(), x.sin(), features.unbind(-2)
-        rows[0].copy_(cos); rows[1].copy_(sin)
+        rows[0].copy_(cos)
+        rows[1].copy_(sin)
         for c, s, next_c, next_s in zip(rows[::2], rows[1::2], rows[2::2], rows[3::2]):
             torch.mul(c, cos, out=next_c).addcmul_(s, sin, value=-1)
             torch.mul(s, cos, out=next_s).addcmul_(c, sin)
@@ -70,20 +82,32 @@ class FourierLayer(BasisLayer):
     def slope(self, x, features, g):
         "The sum over basis functions of g times their derivative at x."
         b, g = features.unbind(-2), g.unbind(-2)
-        total = torch.addcmul(g[1]*b[0], g[0], b[1], value=-1)
+        total = torch.addcmul(g[1] * b[0], g[0], b[1], value=-1)
         for k in range(2, self.grid_size + 1):
-            c = 2*k - 2                                                     # the row of cos kx; sin kx is the next
-            total = torch.addcmul(torch.addcmul(total, g[c + 1], b[c], value=k), g[c], b[c + 1], value=-k)
+            c = 2 * k - 2  # the row of cos kx; sin kx is the next
+            total = torch.addcmul(
+                torch.addcmul(total, g[c + 1], b[c], value=k), g[c], b[c + 1], value=-k
+            )
         return total
 
-    def extra_repr(self): return f'{super().extra_repr()}, grid_size={self.grid_size}'
+    def extra_repr(self):
+        return f'{super().extra_repr()}, grid_size={self.grid_size}'
 
 # %% ../nbs/13_fourier.ipynb #e22df721
 def from_fourierkan(
-    state:dict, # the state_dict of FourierKAN's layer
-)->dict: # of a FourierLayer
+    state: dict,  # the state_dict of FourierKAN's layer
+) -> dict:  # of a FourierLayer
     "Return the parameters under our names: theirs has all cosines before all sines, and the frequency last."
     coefficients = state['fouriercoeffs'].permute(1, 3, 0, 2).flatten(1, 2)
     return dict(coefficients=coefficients, bias=state['bias'].flatten())
 
-LAYER = LayerRecord('fourierkan', FourierLayer, 'FourierKAN', lr=1e-3, effort=6, from_theirs=from_fourierkan, column=2)
+
+LAYER = LayerRecord(
+    'fourierkan',
+    FourierLayer,
+    'FourierKAN',
+    lr=1e-3,
+    effort=6,
+    from_theirs=from_fourierkan,
+    column=2,
+)

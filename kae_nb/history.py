@@ -17,14 +17,17 @@ from .autoencoder import mean_error
 @dataclass
 class History:
     "Losses and seconds of each epoch of a training run."
-    train_loss:list = field(default_factory=list) # mean loss over the batches of the epoch, while the model was changing
-    test_loss:list = field(default_factory=list) # mean squared error on the test images, after the epoch
-    seconds:list = field(default_factory=list) # time of the epoch, without the test
-    interrupted:bool = False # whether Ctrl-C ended the run before its last epoch
-    problem:str = None # what went wrong, in a sentence; None for nothing
+
+    # mean loss over the batches of the epoch, while the model was changing
+    train_loss: list = field(default_factory=list)
+    # mean squared error on the test images, after the epoch
+    test_loss: list = field(default_factory=list)
+    seconds: list = field(default_factory=list)  # time of the epoch, without the test
+    interrupted: bool = False  # whether Ctrl-C ended the run before its last epoch
+    problem: str = None  # what went wrong, in a sentence; None for nothing
 
     @property
-    def best_epoch(self)->int: # counted from 1; None before the first
+    def best_epoch(self) -> int:  # counted from 1; None before the first
         "The epoch with the lowest test loss."
         finite = [loss if math.isfinite(loss) else math.inf for loss in self.test_loss]
         return finite.index(min(finite)) + 1 if finite else None
@@ -32,16 +35,20 @@ class History:
     def frame(self):
         "Return the history as a data frame with one row an epoch, counted from 1."
         import pandas as pd
+
         columns = dict(train_loss=self.train_loss, test_loss=self.test_loss, seconds=self.seconds)
         return pd.DataFrame(columns, index=pd.RangeIndex(1, len(self.seconds) + 1, name='epoch'))
 
-    def plot(self,
-        ax=None, # matplotlib axes to draw in, else new ones
-        **options, # passed on to ax.plot
+    def plot(
+        self,
+        ax=None,  # matplotlib axes to draw in, else new ones
+        **options,  # passed on to ax.plot
     ):
         "Draw the test loss by epoch, on a logarithmic scale; return the axes."
         import matplotlib.pyplot as plt
-        if ax is None: ax = plt.subplots(figsize=(5, 3))[1]
+
+        if ax is None:
+            ax = plt.subplots(figsize=(5, 3))[1]
         ax.plot(range(1, len(self.test_loss) + 1), self.test_loss, **options)
         ax.set(xlabel='epoch', ylabel='test MSE', yscale='log')
         ax.yaxis.set_major_formatter('{x:g}')
@@ -50,54 +57,71 @@ class History:
 
 # %% ../nbs/28_history.ipynb #7ed68a7a
 def mean_image_error(
-    x:torch.Tensor, # (n, d) training images
-    x_test:torch.Tensor, # (m, d) test images
-    protocol:str=None, # None for the mean over images, 'paper' for the mean over batches of 256
-)->float: # mean squared error for a pixel
+    x: torch.Tensor,  # (n, d) training images
+    x_test: torch.Tensor,  # (m, d) test images
+    protocol: str = None,  # None for the mean over images, 'paper' for the mean over batches of 256
+) -> float:  # mean squared error for a pixel
     "Return the error of the mean training image on the test images."
     mean = x.mean(0)
-    return mean_error(torch.cat([(rows - mean).square().mean(1) for rows in x_test.split(4096)]), protocol)
+    return mean_error(
+        torch.cat([(rows - mean).square().mean(1) for rows in x_test.split(4096)]), protocol
+    )
 
 # %% ../nbs/28_history.ipynb #5084cf32
 def pca_error(
-    x:torch.Tensor, # (n, d) training images
-    x_test:torch.Tensor, # (m, d) test images
-    n_components:int, # how many numbers; at most n and d of them are used
-    most:int=2048, # images of each part, spread evenly; more take longer
-)->float: # mean squared error for a pixel
+    x: torch.Tensor,  # (n, d) training images
+    x_test: torch.Tensor,  # (m, d) test images
+    n_components: int,  # how many numbers; at most n and d of them are used
+    most: int = 2048,  # images of each part, spread evenly; more take longer
+) -> float:  # mean squared error for a pixel
     "Return PCA's error on the test images, cut to [0, 1] if all images lie there."
     from sklearn.decomposition import PCA
-    train, test = (images[::math.ceil(len(images)/most)].cpu().numpy() for images in (x, x_test))
+
+    train, test = (
+        images[:: math.ceil(len(images) / most)].cpu().numpy() for images in (x, x_test)
+    )
     pca = PCA(min(n_components, *train.shape), svd_solver='randomized', random_state=0).fit(train)
     result = pca.inverse_transform(pca.transform(test))
-    if min(train.min(), test.min()) >= 0 and max(train.max(), test.max()) <= 1: result = result.clip(0, 1)
-    return float(((result - test)**2).mean())
+    if min(train.min(), test.min()) >= 0 and max(train.max(), test.max()) <= 1:
+        result = result.clip(0, 1)
+    return float(((result - test) ** 2).mean())
 
 # %% ../nbs/28_history.ipynb #cfd4ef2d
 def references(
-    model, # a trained model; its latent_dim, if it has one, is the number of PCA's components
-    x:torch.Tensor, # (n, d) training images
-    x_test:torch.Tensor, # (m, d) test images
-    protocol:str=None, # 'paper': no PCA
-)->tuple: # error of the mean image, error of PCA or None
+    model,  # a trained model; its latent_dim, if it has one, is the number of PCA's components
+    x: torch.Tensor,  # (n, d) training images
+    x_test: torch.Tensor,  # (m, d) test images
+    protocol: str = None,  # 'paper': no PCA
+) -> tuple:  # error of the mean image, error of PCA or None
     "Return the errors that a model should beat."
     latent_dim = getattr(model, 'latent_dim', None) if protocol is None else None
-    return mean_image_error(x, x_test), pca_error(x, x_test, latent_dim) if isinstance(latent_dim, int) else None
+    return mean_image_error(x, x_test), pca_error(x, x_test, latent_dim) if isinstance(
+        latent_dim, int
+    ) else None
 
 # %% ../nbs/28_history.ipynb #f418e201
 def problem_of(
-    test_loss:list, # of each epoch
-    mean_image:float, # the error of the mean image
-    pca:float=None, # the error of PCA with as many numbers; None to leave it out
-)->str|None: # a sentence, or None
+    test_loss: list,  # of each epoch
+    mean_image: float,  # the error of the mean image
+    pca: float = None,  # the error of PCA with as many numbers; None to leave it out
+) -> str | None:  # a sentence, or None
     "Return what is wrong with the end of a training, if anything is."
-    last, best = test_loss[-1], min((loss for loss in test_loss if not math.isnan(loss)), default=math.inf)
+    last, best = (
+        test_loss[-1],
+        min((loss for loss in test_loss if not math.isnan(loss)), default=math.inf),
+    )
     if not last <= mean_image:
-        return (f'the test error ended at {last:.4g}, above that of the mean image ({mean_image:.4g}): the model has learned nothing that stayed. '
-                'Most likely the learning rate is too high for it, or the epochs are too few')
-    if last > 1.1*best:
-        return (f'the test error ended at {last:.4g}, but was {best:.4g} after epoch {test_loss.index(best) + 1}: lower the learning rate, '
-                'or let restore_best=True give back the parameters of the best epoch')
+        return (
+            f'the test error ended at {last:.4g}, above that of the mean image ({mean_image:.4g}): the model has learned nothing that stayed. '
+            'Most likely the learning rate is too high for it, or the epochs are too few'
+        )
+    if last > 1.1 * best:
+        return (
+            f'the test error ended at {last:.4g}, but was {best:.4g} after epoch {test_loss.index(best) + 1}: lower the learning rate, '
+            'or let restore_best=True give back the parameters of the best epoch'
+        )
     if pca is not None and last > pca:
-        return (f'the test error ended at {last:.4g}, above that of PCA with as many numbers ({pca:.4g}): '
-                'train for more epochs, or use PCA, which takes a second')
+        return (
+            f'the test error ended at {last:.4g}, above that of PCA with as many numbers ({pca:.4g}): '
+            'train for more epochs, or use PCA, which takes a second'
+        )

@@ -24,236 +24,336 @@ from .layer import check_size, memory_of_device
 
 # %% ../nbs/25_images.ipynb #405bb006
 def check_memory(
-    what, # what would be allocated, for the message
-    size:int, # bytes
+    what,  # what would be allocated, for the message
+    size: int,  # bytes
 ):
     "Raise a `ValueError` if there is not so much memory."
     memory = memory_of_device(torch.device('cpu'), unknown=math.inf)
-    if size > memory: raise ValueError(f'{what} would take {size/1e9:,.1f} GB of memory; there are {memory/1e9:,.1f} GB')
+    if size > memory:
+        raise ValueError(
+            f'{what} would take {size / 1e9:,.1f} GB of memory; there are {memory / 1e9:,.1f} GB'
+        )
 
 # %% ../nbs/25_images.ipynb #8b572f07
 def read_idx(
-    path, # an IDX file, gzipped or not
-)->np.ndarray: # uint8, shaped as the file says
+    path,  # an IDX file, gzipped or not
+) -> np.ndarray:  # uint8, shaped as the file says
     "Return the bytes of an IDX file as an array; `ValueError` if the file is damaged or is no IDX file."
     path = Path(path)
-    with open(path, 'rb') as file: zipped = file.read(2) == b'\x1f\x8b'
-    most = path.stat().st_size * (1032 if zipped else 1)        # a byte of gzip stands for 1,032 bytes at most
+    with open(path, 'rb') as file:
+        zipped = file.read(2) == b'\x1f\x8b'
+    # a byte of gzip stands for 1,032 bytes at most
+    most = path.stat().st_size * (1032 if zipped else 1)
     try:
         with (gzip.open if zipped else open)(path, 'rb') as file:
             start = file.read(4)
             n_dims = start[3] if len(start) == 4 else 0
-            sides = file.read(4*n_dims)
-            if start[:3] != b'\0\0\x08' or not 1 <= n_dims <= 4 or len(sides) < 4*n_dims:
-                raise ValueError(f'{path} is no IDX file of bytes: it starts with {start.hex(" ")}, expected 00 00 08 and the number of dimensions')
+            sides = file.read(4 * n_dims)
+            if start[:3] != b'\0\0\x08' or not 1 <= n_dims <= 4 or len(sides) < 4 * n_dims:
+                raise ValueError(
+                    f'{path} is no IDX file of bytes: it starts with {start.hex(" ")}, expected 00 00 08 and the number of dimensions'
+                )
             shape = np.frombuffer(sides, '>u4').tolist()
             size = math.prod(shape)
-            if size <= most: check_memory(path, size)
+            if size <= most:
+                check_memory(path, size)
             values = np.frombuffer(file.read(min(size, most) + 1), np.uint8)
-    except (EOFError, OSError, zlib.error) as error: raise ValueError(f'{path} is damaged: {error}; replace it by a good copy') from error
+    except (EOFError, OSError, zlib.error) as error:
+        raise ValueError(f'{path} is damaged: {error}; replace it by a good copy') from error
     if len(values) != size:
         found = f'{len(values):,}' if len(values) < size else 'more'
-        raise ValueError(f'{path} is damaged: {found} bytes of data, expected {" × ".join(map(str, shape))}; replace it by a good copy')
+        raise ValueError(
+            f'{path} is damaged: {found} bytes of data, expected {" × ".join(map(str, shape))}; replace it by a good copy'
+        )
     return values.reshape(shape)
 
 # %% ../nbs/25_images.ipynb #1edf4103
-_KNOWN = {          # what arrays are made of in a pickle
+_KNOWN = {  # what arrays are made of in a pickle
     ('numpy', 'ndarray'): np.ndarray,
     ('numpy', 'dtype'): np.dtype,
     ('numpy.core.multiarray', '_reconstruct'): np.empty(0).__reduce__()[0],
     ('_codecs', 'encode'): lambda text, encoding: text.encode('latin1'),
 }
 
-class _DataUnpickler(pickle._Unpickler):                        # in Python: the one in C allocates what a file claims
+
+class _DataUnpickler(pickle._Unpickler):  # in Python: the one in C allocates what a file claims
     "Builds arrays, lists, dicts, texts and numbers, and nothing else."
-    dispatch = {code: load for code, load in pickle._Unpickler.dispatch.items() if code != pickle.BYTEARRAY8[0]}
+
+    dispatch = {
+        code: load
+        for code, load in pickle._Unpickler.dispatch.items()
+        if code != pickle.BYTEARRAY8[0]
+    }
+
     def find_class(self, module, name):
         key = module.replace('numpy._core', 'numpy.core'), name
-        if key not in _KNOWN: raise pickle.UnpicklingError(f'it asks for {module}.{name}, which is no data')
+        if key not in _KNOWN:
+            raise pickle.UnpicklingError(f'it asks for {module}.{name}, which is no data')
         return _KNOWN[key]
 
+
 def read_pickle(
-    path, # a file of pickled data
-)->dict: # arrays, lists and texts by name
+    path,  # a file of pickled data
+) -> dict:  # arrays, lists and texts by name
     "Return the data of a pickle, without calling anything that it names; `ValueError` if it is damaged or holds more than data."
     try:
-        with open(path, 'rb') as file: data = _DataUnpickler(file, encoding='latin1').load()
-        if isinstance(data, dict): return data
+        with open(path, 'rb') as file:
+            data = _DataUnpickler(file, encoding='latin1').load()
+        if isinstance(data, dict):
+            return data
         problem = f'it holds a {type(data).__name__}, expected a dict'
-    except OSError: raise
-    except Exception as error: problem = error                  # what a damaged pickle raises depends on where the damage is
+    except OSError:
+        raise
+    # what a damaged pickle raises depends on where the damage is
+    except Exception as error:
+        problem = error
     raise ValueError(f'{path} is damaged or no file of CIFAR: {problem}')
 
+
 def read_cifar(
-    path, # a batch, such as data_batch_1, or CIFAR-100's train or test
-)->tuple: # images (n, 32, 32, 3) uint8, labels (n,) int64
+    path,  # a batch, such as data_batch_1, or CIFAR-100's train or test
+) -> tuple:  # images (n, 32, 32, 3) uint8, labels (n,) int64
     "Return images and labels of a batch in CIFAR's format; `ValueError` for anything else."
     batch = read_pickle(path)
     images, labels = batch.get('data'), batch.get('labels', batch.get('fine_labels'))
-    if not isinstance(images, np.ndarray) or images.dtype != np.uint8 or images.shape[1:] != (3072,):
-        raise ValueError(f'{path} is no batch of CIFAR: expected data of shape (n, 3072) and type uint8')
-    if not isinstance(labels, list) or not all(isinstance(label, int) and 0 <= label < 2**31 for label in labels):
-        raise ValueError(f'{path} is no batch of CIFAR: expected a list of whole numbers as labels or fine_labels, from 0')
-    if len(images) != len(labels): raise ValueError(f'{path} is damaged: {len(images):,} images but {len(labels):,} labels')
+    if (
+        not isinstance(images, np.ndarray)
+        or images.dtype != np.uint8
+        or images.shape[1:] != (3072,)
+    ):
+        raise ValueError(
+            f'{path} is no batch of CIFAR: expected data of shape (n, 3072) and type uint8'
+        )
+    if not isinstance(labels, list) or not all(
+        isinstance(label, int) and 0 <= label < 2**31 for label in labels
+    ):
+        raise ValueError(
+            f'{path} is no batch of CIFAR: expected a list of whole numbers as labels or fine_labels, from 0'
+        )
+    if len(images) != len(labels):
+        raise ValueError(f'{path} is damaged: {len(images):,} images but {len(labels):,} labels')
     return images.reshape(-1, 3, 32, 32).transpose(0, 2, 3, 1), np.array(labels, dtype=np.int64)
 
 # %% ../nbs/25_images.ipynb #4625790c
 def to_gray(
-    images, # (n, height, width, 3) uint8
-)->np.ndarray: # (n, height, width) uint8
+    images,  # (n, height, width, 3) uint8
+) -> np.ndarray:  # (n, height, width) uint8
     "Return the ITU-R 601 luma of color images, to the bit what Pillow and torchvision give."
     red, green, blue = (images[..., i].astype(np.uint32) for i in range(3))
-    return ((19595*red + 38470*green + 7471*blue + 0x8000) >> 16).astype(np.uint8)
+    return ((19595 * red + 38470 * green + 7471 * blue + 0x8000) >> 16).astype(np.uint8)
 
 # %% ../nbs/25_images.ipynb #a28697b0
-LARGEST_SIDE = 16_384       # pixels: an image of so many by so many has 268 million values
+LARGEST_SIDE = 16_384  # pixels: an image of so many by so many has 268 million values
+
 
 def check_image_size(
-    size, # what the user gave: a side in pixels, (height, width), or such as '10x14'
-)->tuple: # (height, width)
+    size,  # what the user gave: a side in pixels, (height, width), or such as '10x14'
+) -> tuple:  # (height, width)
     "Return the size as (height, width); an error names what is no size."
     sides = size
     if isinstance(size, str):
         found = re.fullmatch(r'\s*(\d{1,9})\s*(?:[x×]\s*(\d{1,9})\s*)?', size.lower())
         sides = [int(side) for side in found.groups() if side] if found else []
-    elif not isinstance(size, (list, tuple, np.ndarray)): sides = [size]
+    elif not isinstance(size, (list, tuple, np.ndarray)):
+        sides = [size]
     if len(sides) not in (1, 2):
-        raise ValueError(f'size must be a side in pixels, such as 32, or (height, width), such as 10x14, got {size!r}')
+        raise ValueError(
+            f'size must be a side in pixels, such as 32, or (height, width), such as 10x14, got {size!r}'
+        )
     height, width = (check_size('size', side, most=LARGEST_SIDE) for side in (sides[0], sides[-1]))
     return height, width
 
 # %% ../nbs/25_images.ipynb #3077454f
 def resize(
-    images, # (n, height, width) or (n, height, width, 3) uint8, or (n, height, width) float32
-    size, # side in pixels, or (height, width)
-)->np.ndarray: # as images, with the new height and width
+    images,  # (n, height, width) or (n, height, width, 3) uint8, or (n, height, width) float32
+    size,  # side in pixels, or (height, width)
+) -> np.ndarray:  # as images, with the new height and width
     "Return the images in another size, by Pillow's bilinear resampling."
     h, w = check_image_size(size)
-    check_memory(f'{len(images):,} images of size={h}x{w}', 4 * len(images) * h * w * math.prod(images.shape[3:]))
-    return np.stack([np.asarray(Image.fromarray(image).resize((w, h), Image.Resampling.BILINEAR)) for image in images])
+    check_memory(
+        f'{len(images):,} images of size={h}x{w}',
+        4 * len(images) * h * w * math.prod(images.shape[3:]),
+    )
+    return np.stack(
+        [
+            np.asarray(Image.fromarray(image).resize((w, h), Image.Resampling.BILINEAR))
+            for image in images
+        ]
+    )
 
 # %% ../nbs/25_images.ipynb #f3ec8200
 def _check_plain(image, path):
     "Raise a `ValueError` for a file that is not one picture of bytes, or whose colors cannot be told."
     frames = 1 if image.format == 'MPO' else getattr(image, 'n_frames', 1)
-    if frames > 1: raise ValueError(f'it holds {frames} frames or pages, and which one is meant is not for us to guess')
-    tags = getattr(image, 'tag_v2', {})                         # of a TIFF file
-    deep = image.mode[0] in 'IF' or max(tags.get(258, (8,))) > 8 or image.format == 'PNG' and ';16' in str(image.tile)
-    if deep: raise ValueError(f'its pixels have more than 8 bits (mode {image.mode}), and how they become bytes is not for us to guess')
-    if not {1, 4}.issuperset(tags.get(339, (1,))): raise ValueError('its pixels are no unsigned whole numbers')
-    if image.format != 'PNG': return
-    if _coding(path) not in (None, b'\1\15\0\1'): raise ValueError('its colors are coded (cICP) in another way than sRGB')
+    if frames > 1:
+        raise ValueError(
+            f'it holds {frames} frames or pages, and which one is meant is not for us to guess'
+        )
+    tags = getattr(image, 'tag_v2', {})  # of a TIFF file
+    deep = (
+        image.mode[0] in 'IF'
+        or max(tags.get(258, (8,))) > 8
+        or image.format == 'PNG'
+        and ';16' in str(image.tile)
+    )
+    if deep:
+        raise ValueError(
+            f'its pixels have more than 8 bits (mode {image.mode}), and how they become bytes is not for us to guess'
+        )
+    if not {1, 4}.issuperset(tags.get(339, (1,))):
+        raise ValueError('its pixels are no unsigned whole numbers')
+    if image.format != 'PNG':
+        return
+    if _coding(path) not in (None, b'\1\15\0\1'):
+        raise ValueError('its colors are coded (cICP) in another way than sRGB')
     known = image.info.keys() & {'icc_profile', 'srgb'} or image.mode in ('1', 'L', 'LA')
     primaries = image.info.get('chromaticity', _SRGB_PRIMARIES)
     if not known and max(abs(a - b) for a, b in zip(primaries, _SRGB_PRIMARIES)) > 0.01:
         raise ValueError(f'its primaries (cHRM) are not those of sRGB: {primaries}')
 
+
 _SRGB_PRIMARIES = 0.3127, 0.329, 0.64, 0.33, 0.3, 0.6, 0.15, 0.06
+
 
 def _coding(path):
     "What the chunk cICP of a PNG file says, which Pillow does not read; None without one."
     with open(path, 'rb') as file:
         file.seek(8)
         while len(head := file.read(8)) == 8 and head[4:] not in (b'IDAT', b'IEND'):
-            if head[4:] == b'cICP': return file.read(4)
+            if head[4:] == b'cICP':
+                return file.read(4)
             file.seek(int.from_bytes(head[:4], 'big') + 4, 1)
+
 
 @lru_cache(maxsize=16)
 def _to_srgb(profile, mode):
     "A function that takes images of `mode` from a color profile to sRGB; `ValueError` if the profile cannot be used for them."
     from PIL import ImageCms
+
     try:
         source = ImageCms.ImageCmsProfile(BytesIO(profile))
         space = source.profile.xcolor_space.strip()
         kind = {'GRAY': 'L', 'RGB': 'RGB', 'CMYK': 'CMYK'}.get(space)
-        if kind != mode and (kind, mode) != ('RGB', 'L'): raise ValueError(f'it is for {space}, the pixels are {mode}')
-        exact = ImageCms.Flags.NOOPTIMIZE if kind == 'L' else ImageCms.Flags.NONE       # a table of gray is too coarse
-        transform = ImageCms.buildTransform(source, ImageCms.createProfile('sRGB'), kind, 'RGB', flags=exact)
+        if kind != mode and (kind, mode) != ('RGB', 'L'):
+            raise ValueError(f'it is for {space}, the pixels are {mode}')
+        # a table of gray is too coarse
+        exact = ImageCms.Flags.NOOPTIMIZE if kind == 'L' else ImageCms.Flags.NONE
+        transform = ImageCms.buildTransform(
+            source, ImageCms.createProfile('sRGB'), kind, 'RGB', flags=exact
+        )
     except (OSError, TypeError, ValueError, ImageCms.PyCMSError) as error:
         raise ValueError(f'its color profile cannot be used: {error}') from error
-    if kind != 'L': return lambda image: transform.apply(image.convert(kind))
-    curve = list(transform.apply(Image.frombytes('L', (256, 1), bytes(range(256)))).getchannel('G').tobytes())
+    if kind != 'L':
+        return lambda image: transform.apply(image.convert(kind))
+    curve = list(
+        transform.apply(Image.frombytes('L', (256, 1), bytes(range(256))))
+        .getchannel('G')
+        .tobytes()
+    )
     return lambda image: image.convert('L').point(curve)
 
 # %% ../nbs/25_images.ipynb #2a73cbb2
 def as_shown(
-    image, # a picture that Pillow has opened
-)->Image.Image: # of mode RGB
+    image,  # a picture that Pillow has opened
+) -> Image.Image:  # of mode RGB
     "Return a picture as a viewer shows it: upright, its colors in sRGB, on white; `ValueError` if its color profile cannot be used."
     image.load()
     ImageOps.exif_transpose(image, in_place=True)
     info, alpha = image.info, None
-    mode = 'L' if image.mode in ('1', 'L', 'LA', 'La') else 'CMYK' if image.mode == 'CMYK' else 'RGB'
+    mode = (
+        'L' if image.mode in ('1', 'L', 'LA', 'La') else 'CMYK' if image.mode == 'CMYK' else 'RGB'
+    )
     if image.has_transparency_data:
         image = image.convert('RGBA')
         alpha = image.getchannel('A')
-    if 'icc_profile' in info: image = _to_srgb(info['icc_profile'] or b'', mode)(image)
-    elif info.get('gamma') and 'srgb' not in info and abs(2.2*info['gamma'] - 1) > 0.05:      # of a PNG; 1/2.2 is sRGB's, nearly
-        curve = [round(255 * (i/255)**(1/(2.2*info['gamma']))) for i in range(256)]
-        image = image.convert('RGB').point(3*curve)
+    if 'icc_profile' in info:
+        image = _to_srgb(info['icc_profile'] or b'', mode)(image)
+    # of a PNG; 1/2.2 is sRGB's, nearly
+    elif info.get('gamma') and 'srgb' not in info and abs(2.2 * info['gamma'] - 1) > 0.05:
+        curve = [round(255 * (i / 255) ** (1 / (2.2 * info['gamma']))) for i in range(256)]
+        image = image.convert('RGB').point(3 * curve)
     image = image.convert('RGB')
-    if alpha is None: return image
+    if alpha is None:
+        return image
     ground = Image.new('RGB', image.size, 'white')
     ground.paste(image, mask=alpha)
     return ground
 
 # %% ../nbs/25_images.ipynb #cda4a98a
 def read_image(
-    path, # an image file, in any format that Pillow reads
-    size=None, # side in pixels or (height, width), else as it is
-    grayscale:bool=True, # gray, else red, green and blue
-)->np.ndarray: # (height, width) or (height, width, 3) uint8
+    path,  # an image file, in any format that Pillow reads
+    size=None,  # side in pixels or (height, width), else as it is
+    grayscale: bool = True,  # gray, else red, green and blue
+) -> np.ndarray:  # (height, width) or (height, width, 3) uint8
     "Return one image as a viewer shows it; `ValueError` for what cannot be shown as one picture of bytes, and whatever Pillow raises for a bad file."
     with Image.open(path) as image:
         _check_plain(image, path)
         image = as_shown(image)
-    if grayscale: image = image.convert('L')
+    if grayscale:
+        image = image.convert('L')
     return np.asarray(image) if size is None else resize(np.asarray(image)[None], size)[0]
 
 # %% ../nbs/25_images.ipynb #0a80ee1d
 def check_brightness(
-    what, # what the images are, for the message
-    images, # uint8, an array or a tensor
+    what,  # what the images are, for the message
+    images,  # uint8, an array or a tensor
 ):
     "Raise a `ValueError` for masks of 0 and 1 in bytes, and warn if nothing in all images is above 31."
     largest = int(images.max()) if len(images) else 255
     if largest == 1:
-        raise ValueError(f'{what}: no byte is above 1, and 255 is white, so this is black on black. '
-                         'Masks of 0 and 1 must be of type bool, or times 255')
-    if largest < 32: warnings.warn(f'{what}: no byte is above {largest}, and 255 is white, so this is nearly black: scale them')
+        raise ValueError(
+            f'{what}: no byte is above 1, and 255 is white, so this is black on black. '
+            'Masks of 0 and 1 must be of type bool, or times 255'
+        )
+    if largest < 32:
+        warnings.warn(
+            f'{what}: no byte is above {largest}, and 255 is white, so this is nearly black: scale them'
+        )
 
 # %% ../nbs/25_images.ipynb #7afbac64
 def as_text(
-    name, # of a file, a folder or a class
-)->str: # the same, to be printed and written
+    name,  # of a file, a folder or a class
+) -> str:  # the same, to be printed and written
     "Return a name with control characters, and bytes that are no UTF-8, as escapes."
-    return ''.join(c.encode('unicode_escape').decode() if unicodedata.category(c) in ('Cc', 'Cs') else c for c in str(name))
+    return ''.join(
+        c.encode('unicode_escape').decode() if unicodedata.category(c) in ('Cc', 'Cs') else c
+        for c in str(name)
+    )
 
 # %% ../nbs/25_images.ipynb #b505d464
-IMAGE_SUFFIXES = '.jpg', '.jpeg', '.png', '.ppm', '.bmp', '.pgm', '.tif', '.tiff', '.webp'      # what ImageFolder takes
+# what ImageFolder takes
+IMAGE_SUFFIXES = '.jpg', '.jpeg', '.png', '.ppm', '.bmp', '.pgm', '.tif', '.tiff', '.webp'
+
 
 def file_id(
-    path, # a file or a folder that is there
-)->tuple: # device, inode
+    path,  # a file or a folder that is there
+) -> tuple:  # device, inode
     "Return what two paths have in common if they lead to one file; `OSError` if they lead nowhere."
     status = os.stat(path)
     return status.st_dev, status.st_ino
 
 # %% ../nbs/25_images.ipynb #673cfb11
-def _is_hidden(name): return name.startswith('.') or name == '__MACOSX'
+def _is_hidden(name):
+    return name.startswith('.') or name == '__MACOSX'
+
 
 def _with_parents(folder):
     "The `file_id`s of a folder and of all folders above it."
     real = Path(os.path.realpath(folder))
     return {file_id(path) for path in (real, *real.parents)}
 
+
 def list_folders(
-    path, # a folder
-)->list: # of names
+    path,  # a folder
+) -> list:  # of names
     "Return the names of the folders in a folder, sorted, without hidden ones and links back up; `OSError` if it cannot be read."
     path = Path(path)
     above = _with_parents(path)
-    return sorted(p.name for p in path.iterdir() if not _is_hidden(p.name) and p.is_dir() and file_id(p) not in above)
+    return sorted(
+        p.name
+        for p in path.iterdir()
+        if not _is_hidden(p.name) and p.is_dir() and file_id(p) not in above
+    )
 
 # %% ../nbs/25_images.ipynb #2f2c359e
 def _list_files(folder, above, left_out, deep=True):
@@ -262,102 +362,168 @@ def _list_files(folder, above, left_out, deep=True):
     while folders:
         root = folders.pop()
         for name in sorted(os.listdir(root), reverse=True):
-            if _is_hidden(name): continue
+            if _is_hidden(name):
+                continue
             path, suffix = os.path.join(root, name), os.path.splitext(name)[1].lower()
-            try: mode = os.stat(path).st_mode
-            except OSError: mode = 0                            # a link to nothing, or to itself
-            if stat.S_ISDIR(mode) and not deep and file_id(path) not in met: continue
-            if stat.S_ISREG(mode) and suffix not in IMAGE_SUFFIXES: left_out[as_text(suffix) or 'without a suffix'] += 1
-            elif not stat.S_ISREG(mode) and not stat.S_ISDIR(mode): left_out['that are no files'] += 1
-            elif (identity := file_id(path)) in met: left_out['met before'] += 1
+            try:
+                mode = os.stat(path).st_mode
+            except OSError:
+                mode = 0  # a link to nothing, or to itself
+            if stat.S_ISDIR(mode) and not deep and file_id(path) not in met:
+                continue
+            if stat.S_ISREG(mode) and suffix not in IMAGE_SUFFIXES:
+                left_out[as_text(suffix) or 'without a suffix'] += 1
+            elif not stat.S_ISREG(mode) and not stat.S_ISDIR(mode):
+                left_out['that are no files'] += 1
+            elif (identity := file_id(path)) in met:
+                left_out['met before'] += 1
             else:
                 met.add(identity)
-                if stat.S_ISDIR(mode): folders.append(path)
-                else: found[identity] = root, name
-    return {identity: Path(root, name) for identity, (root, name) in sorted(found.items(), key=lambda item: item[1])}
+                if stat.S_ISDIR(mode):
+                    folders.append(path)
+                else:
+                    found[identity] = root, name
+    return {
+        identity: Path(root, name)
+        for identity, (root, name) in sorted(found.items(), key=lambda item: item[1])
+    }
+
 
 def list_images(
-    folder, # a folder with a folder of images for each class, or with images
-    classes=None, # names of the classes, else those of the folders
-)->tuple: # files, labels (n,) int64, classes; one class, 'unlabeled', where there are no folders
+    folder,  # a folder with a folder of images for each class, or with images
+    classes=None,  # names of the classes, else those of the folders
+) -> (
+    tuple
+):  # files, labels (n,) int64, classes; one class, 'unlabeled', where there are no folders
     "Return the image files of a tree in `ImageFolder`'s order; `FileNotFoundError` if there is no folder, `ValueError` if it or one in it holds no images, or a file is in two classes. Warns of what is left out."
     folder, left_out = Path(folder), Counter()
-    if not folder.is_dir(): raise FileNotFoundError(f'there is no folder {str(folder)!r}')
+    if not folder.is_dir():
+        raise FileNotFoundError(f'there is no folder {str(folder)!r}')
     found, above, where = list_folders(folder), _with_parents(folder), as_text(folder)
     suffixes = f'Images end in {", ".join(IMAGE_SUFFIXES)}'
     beside = _list_files(folder, above, left_out, deep=False)
     if found:
         if beside and len(found) == 1:
-            raise ValueError(f'{where} holds images beside one folder, {as_text(found[0])}: expected images only, or a folder for each class')
-        if beside: left_out['that are images beside the folders of classes'] += len(beside)
-        parts = {name: _list_files(folder/name, above, left_out) for name in found}
-    else: found, parts = ['unlabeled'], {'unlabeled': beside}
+            raise ValueError(
+                f'{where} holds images beside one folder, {as_text(found[0])}: expected images only, or a folder for each class'
+            )
+        if beside:
+            left_out['that are images beside the folders of classes'] += len(beside)
+        parts = {name: _list_files(folder / name, above, left_out) for name in found}
+    else:
+        found, parts = ['unlabeled'], {'unlabeled': beside}
     most_first = sorted(left_out.items(), key=lambda item: (-item[1], item[0]))
     kinds = ', '.join(f'{n:,} {kind}' for kind, n in most_first[:10])
-    if classes is None: classes = found
+    if classes is None:
+        classes = found
     elif found == ['unlabeled'] != list(classes):
-        raise ValueError(f'{where} holds images without classes, but the training images have some, such as {as_text(classes[0])}')
+        raise ValueError(
+            f'{where} holds images without classes, but the training images have some, such as {as_text(classes[0])}'
+        )
     elif unknown := sorted(set(found) - set(classes)):
-        raise ValueError(f'{where} has classes that the training images lack: {as_text(", ".join(unknown))}')
+        raise ValueError(
+            f'{where} has classes that the training images lack: {as_text(", ".join(unknown))}'
+        )
     if empty := [name for name in found if not parts[name]]:
-        what = 'holds no images' if empty == ['unlabeled'] else f'has folders without images: {as_text(", ".join(empty))}'
+        what = (
+            'holds no images'
+            if empty == ['unlabeled']
+            else f'has folders without images: {as_text(", ".join(empty))}'
+        )
         raise ValueError(f'{where} {what}{f", but {kinds}" if kinds else ""}. {suffixes}')
     files, labels, met = [], [], {}
     for label, name in enumerate(classes):
         for identity, file in parts.get(name, {}).items():
             if identity in met:
-                raise ValueError(f'{as_text(met[identity])} and {as_text(file)} are one file in two classes: leave one of them out')
+                raise ValueError(
+                    f'{as_text(met[identity])} and {as_text(file)} are one file in two classes: leave one of them out'
+                )
             met[identity] = file
             files.append(file)
             labels.append(label)
-    if left_out: warnings.warn(f'{left_out.total():,} files or links in {where} are left out: {kinds}. {suffixes}')
+    if left_out:
+        warnings.warn(
+            f'{left_out.total():,} files or links in {where} are left out: {kinds}. {suffixes}'
+        )
     return files, np.array(labels, dtype=np.int64), list(classes)
 
 # %% ../nbs/25_images.ipynb #016c3466
 def describe(
-    unreadable:dict, # reasons by file
-    most:int=10, # how many to name
-)->str: # a list for a message
+    unreadable: dict,  # reasons by file
+    most: int = 10,  # how many to name
+) -> str:  # a list for a message
     "Return files and reasons as text, the first ones of many."
-    named = '; '.join(as_text(f'{file} ({reason})') for file, reason in list(unreadable.items())[:most])
+    named = '; '.join(
+        as_text(f'{file} ({reason})') for file, reason in list(unreadable.items())[:most]
+    )
     return named + (f'; and {len(unreadable) - most} more' if len(unreadable) > most else '')
 
 # %% ../nbs/25_images.ipynb #6eab350c
 class UnreadableImages(ValueError):
     "None of the image files of a set can be read: `reasons` says why, by file."
-    def __init__(self,
-        reasons:dict, # reasons by file
-        what:str='', # of which the files are all, for the message
+
+    def __init__(
+        self,
+        reasons: dict,  # reasons by file
+        what: str = '',  # of which the files are all, for the message
     ):
-        super().__init__(f'none of {len(reasons):,} image files{what} can be read, such as {describe(reasons, 1)}')
+        super().__init__(
+            f'none of {len(reasons):,} image files{what} can be read, such as {describe(reasons, 1)}'
+        )
         self.reasons = reasons
 
 # %% ../nbs/25_images.ipynb #a5d7af8c
 def read_images(
-    files, # image files
-    size=None, # side in pixels or (height, width), else as they are, which must be the same for all
-    grayscale:bool=True, # gray, else red, green and blue
-    progress:bool=False, # show a progress bar
-)->tuple: # images (m, height, width) or (m, height, width, 3) uint8; indices (m,) of their files; {file: reason} of the others
+    files,  # image files
+    # side in pixels or (height, width), else as they are, which must be the same for all
+    size=None,
+    grayscale: bool = True,  # gray, else red, green and blue
+    progress: bool = False,  # show a progress bar
+) -> tuple:  # images (m, height, width) or (m, height, width, 3) uint8; indices (m,) of their files; {file: reason} of the others
     "Read files in parallel, and return what could be read; `UnreadableImages`, a `ValueError`, if nothing could, and `ValueError` if sizes differ or memory is too small."
+
     def attempt(path):
-        try: return read_image(path, size, grayscale)
-        except Exception as error: return f'{type(error).__name__}: {error}'            # decoders raise many things
-    if size is not None: check_image_size(size)
+        try:
+            return read_image(path, size, grayscale)
+        # decoders raise many things
+        except Exception as error:
+            return f'{type(error).__name__}: {error}'
+
+    if size is not None:
+        check_image_size(size)
     images, kept, unreadable = [], [], {}
     pool = ThreadPoolExecutor(os.cpu_count())
     try:
-        for i, image in enumerate(tqdm(pool.map(attempt, files), total=len(files), unit=' images', disable=not progress, leave=False)):
-            if isinstance(image, str): unreadable[files[i]] = image
+        for i, image in enumerate(
+            tqdm(
+                pool.map(attempt, files),
+                total=len(files),
+                unit=' images',
+                disable=not progress,
+                leave=False,
+            )
+        ):
+            if isinstance(image, str):
+                unreadable[files[i]] = image
             else:
                 if not images:
-                    check_memory(f'{len(files):,} images of {image.shape[0]}×{image.shape[1]}', 4*len(files)*image.size)
+                    check_memory(
+                        f'{len(files):,} images of {image.shape[0]}×{image.shape[1]}',
+                        4 * len(files) * image.size,
+                    )
                 images.append(image)
                 kept.append(i)
-    finally: pool.shutdown(cancel_futures=True)
-    if not kept: raise UnreadableImages(unreadable)
+    finally:
+        pool.shutdown(cancel_futures=True)
+    if not kept:
+        raise UnreadableImages(unreadable)
     other = next((i for i, image in enumerate(images) if image.shape != images[0].shape), None)
     if other is not None:
-        a, b = (f'{as_text(files[kept[i]])} ({images[i].shape[0]}×{images[i].shape[1]})' for i in (0, other))
-        raise ValueError(f'the images have different sizes, such as {a} and {b}: give them one, by size= in Python or --data_options size=32 for commands')
+        a, b = (
+            f'{as_text(files[kept[i]])} ({images[i].shape[0]}×{images[i].shape[1]})'
+            for i in (0, other)
+        )
+        raise ValueError(
+            f'the images have different sizes, such as {a} and {b}: give them one, by size= in Python or --data_options size=32 for commands'
+        )
     return np.stack(images), np.array(kept), unreadable

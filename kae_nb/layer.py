@@ -26,88 +26,110 @@ import kae_nb
 
 # %% ../nbs/10_layer.ipynb #215f1fa2
 def check_size(
-    name:str, # name of the argument, for the message
-    value, # what the user gave
-    least:int=1, # smallest allowed value
-    most:int=2**63 - 1, # largest allowed value; by default the largest that a tensor can hold
-)->int: # the value as an int
+    name: str,  # name of the argument, for the message
+    value,  # what the user gave
+    least: int = 1,  # smallest allowed value
+    most: int = 2**63 - 1,  # largest allowed value; by default the largest that a tensor can hold
+) -> int:  # the value as an int
     "Return `value` as an `int`; `TypeError` if it is not a whole number, `ValueError` if it is below `least` or above `most`."
-    if isinstance(value, bool) or not hasattr(value, '__index__'): raise TypeError(f'{name} must be a whole number, got {value!r}')
+    if isinstance(value, bool) or not hasattr(value, '__index__'):
+        raise TypeError(f'{name} must be a whole number, got {value!r}')
     size = value.__index__()
-    if size < least: raise ValueError(f'{name} must be at least {least}, got {size}')
-    if size > most: raise ValueError(f'{name} must be at most {most}, got {size}')
+    if size < least:
+        raise ValueError(f'{name} must be at least {least}, got {size}')
+    if size > most:
+        raise ValueError(f'{name} must be at most {most}, got {size}')
     return size
 
 # %% ../nbs/10_layer.ipynb #e8d1eafe
 def suggestion(
-    name, # what was asked for
-    known, # the names that there are
-)->str: # such as "did you mean 'kae'? ", or nothing
+    name,  # what was asked for
+    known,  # the names that there are
+) -> str:  # such as "did you mean 'kae'? ", or nothing
     "Return a hint at the known name that comes nearest, if one is near."
     near = get_close_matches(str(name).lower(), known, n=1, cutoff=0.5)
     return f'did you mean {near[0]!r}? ' if near else ''
 
 # %% ../nbs/10_layer.ipynb #a41e6476
 def check_flag(
-    name:str, # name of the argument, for the message
-    value, # what the user gave
-)->bool: # the value
+    name: str,  # name of the argument, for the message
+    value,  # what the user gave
+) -> bool:  # the value
     "Return `value`; `TypeError` if it is neither True nor False."
-    if not isinstance(value, bool): raise TypeError(f'{name} must be True or False, got {value!r}')
+    if not isinstance(value, bool):
+        raise TypeError(f'{name} must be True or False, got {value!r}')
     return value
 
 # %% ../nbs/10_layer.ipynb #ba447a84
 def check_device(
-    device, # what the user gave: None, a name such as 'cuda:1', or a torch.device
-)->torch.device|None: # the device; None stays None
+    device,  # what the user gave: None, a name such as 'cuda:1', or a torch.device
+) -> torch.device | None:  # the device; None stays None
     "Return `device` as PyTorch's; `ValueError` if this machine has no such device."
-    if device is None: return None
+    if device is None:
+        return None
     try:
         found = torch.device(device)
         torch.empty(0, device=found)
-    except Exception as error:                                              # each kind of device fails in its own way
+    except Exception as error:  # each kind of device fails in its own way
         reason = str(error).split('\n')[0].split('. ')[0]
-        raise ValueError(f'device must be one that this machine has, such as cpu, got {str(device)!r}: {reason}') from None
+        raise ValueError(
+            f'device must be one that this machine has, such as cpu, got {str(device)!r}: {reason}'
+        ) from None
     return found
 
 # %% ../nbs/10_layer.ipynb #b9c07d3c
 def check_dtype(
-    dtype, # what the user gave: None or a type such as torch.float64
-)->torch.dtype|None: # the type; None stays None
+    dtype,  # what the user gave: None or a type such as torch.float64
+) -> torch.dtype | None:  # the type; None stays None
     "Return `dtype`; `TypeError` if it is no floating type of two bytes or more."
-    good = dtype is None or isinstance(dtype, torch.dtype) and dtype.is_floating_point and dtype.itemsize > 1
-    if not good: raise TypeError(f'dtype must be a floating type, such as torch.float64, got {dtype!r}')
+    good = (
+        dtype is None
+        or isinstance(dtype, torch.dtype)
+        and dtype.is_floating_point
+        and dtype.itemsize > 1
+    )
+    if not good:
+        raise TypeError(f'dtype must be a floating type, such as torch.float64, got {dtype!r}')
     return dtype
 
 # %% ../nbs/10_layer.ipynb #291cfa52
 def memory_of_device(
-    device:torch.device, # where layers live
-    unknown:float=64*10**9, # what to return where the system does not tell
-)->float: # bytes
+    device: torch.device,  # where layers live
+    unknown: float = 64 * 10**9,  # what to return where the system does not tell
+) -> float:  # bytes
     "Return how much memory a device has; for the CPU, what this machine has, or the container that runs this process."
-    if device.type == 'cuda': return torch.cuda.get_device_properties(device).total_memory
-    try: total = os.sysconf('SC_PAGE_SIZE')*os.sysconf('SC_PHYS_PAGES')
-    except (AttributeError, ValueError, OSError): total = unknown
-    try: return min(total, int(Path('/sys/fs/cgroup/memory.max').read_text()))
-    except (ValueError, OSError): return total
+    if device.type == 'cuda':
+        return torch.cuda.get_device_properties(device).total_memory
+    try:
+        total = os.sysconf('SC_PAGE_SIZE') * os.sysconf('SC_PHYS_PAGES')
+    except (AttributeError, ValueError, OSError):
+        total = unknown
+    try:
+        return min(total, int(Path('/sys/fs/cgroup/memory.max').read_text()))
+    except (ValueError, OSError):
+        return total
 
 # %% ../nbs/10_layer.ipynb #11a83698
 def check_memory(
-    numbers:int, # how many parameters a layer is to have
-    options:str, # the options that make it so many, for the message
-    device=None, # where they are to live; PyTorch's default if None
-    dtype=None, # their type; PyTorch's default if None
+    numbers: int,  # how many parameters a layer is to have
+    options: str,  # the options that make it so many, for the message
+    device=None,  # where they are to live; PyTorch's default if None
+    dtype=None,  # their type; PyTorch's default if None
 ):
     "`ValueError` if that many parameters could not be trained in the memory of the device; nothing is allocated."
     device = torch.get_default_device() if device is None else torch.device(device)
-    if device.type == 'meta': return
-    size, most = numbers*(dtype or torch.get_default_dtype()).itemsize, memory_of_device(device)
-    if 4*size > most:
-        raise ValueError(f'a layer with {options} has {size/10**9:,.0f} GB of parameters and takes {4*size/10**9:,.0f} GB to train; '
-                         f'{device} has {most/10**9:,.0f} GB: make it smaller')
+    if device.type == 'meta':
+        return
+    size, most = numbers * (dtype or torch.get_default_dtype()).itemsize, memory_of_device(device)
+    if 4 * size > most:
+        raise ValueError(
+            f'a layer with {options} has {size / 10**9:,.0f} GB of parameters and takes {4 * size / 10**9:,.0f} GB to train; '
+            f'{device} has {most / 10**9:,.0f} GB: make it smaller'
+        )
 
 # %% ../nbs/10_layer.ipynb #f3504561
-PIECE = 2**21       # numbers in the expansion of one piece of a large batch: 8 MB in single precision
+PIECE = 2**21  # numbers in the expansion of one piece of a large batch: 8 MB in single precision
+
 
 def tracing():
     "Whether PyTorch is compiling, exporting or transforming (`torch.func`) what runs; then there are no pieces."
@@ -115,33 +137,40 @@ def tracing():
 
 # %% ../nbs/10_layer.ipynb #2e177b17
 def check_input(
-    x, # what a layer was called with
-    in_features:int, # the size that its last dimension should have
-    dtype:torch.dtype, # the type of the layer's parameters
+    x,  # what a layer was called with
+    in_features: int,  # the size that its last dimension should have
+    dtype: torch.dtype,  # the type of the layer's parameters
 ):
     "`TypeError` if x is no tensor of that type (autocast may change it), `ValueError` if its last dimension has another size."
-    if not isinstance(x, torch.Tensor): raise TypeError(f'expected a tensor, got {type(x).__name__}')
+    if not isinstance(x, torch.Tensor):
+        raise TypeError(f'expected a tensor, got {type(x).__name__}')
     if x.ndim == 0 or x.shape[-1] != in_features:
         raise ValueError(f'expected x of shape (…, {in_features}), got {tuple(x.shape)}')
-    if x.dtype != dtype and not (x.is_floating_point() and torch.is_autocast_enabled(x.device.type)):
+    if x.dtype != dtype and not (
+        x.is_floating_point() and torch.is_autocast_enabled(x.device.type)
+    ):
         raise TypeError(f"expected x of the parameters' type {dtype}, got {x.dtype}")
 
 # %% ../nbs/10_layer.ipynb #b8e3d0ad
 class BasisLayer(nn.Module):
     "Maps x (…, in_features) to y (…, out_features): every edge is a learned combination of `n_basis` functions."
-    shared_basis = False    # whether `basis` depends on x and the options alone: each class says that of itself, none inherits it
+
+    # whether `basis` depends on x and the options alone: each class says that of itself, none
+    # inherits it
+    shared_basis = False
 
     def __init_subclass__(cls, **options):
         super().__init_subclass__(**options)
         cls.shared_basis = vars(cls).get('shared_basis', False)
 
-    def __init__(self,
-        in_features:int, # number of inputs
-        out_features:int, # number of outputs
-        n_basis:int, # K, the number of basis functions on each edge
-        bias:bool=True, # add a learned constant to each output
-        device:torch.device=None, # where the parameters live, as for nn.Linear
-        dtype:torch.dtype=None, # type of the parameters, as for nn.Linear
+    def __init__(
+        self,
+        in_features: int,  # number of inputs
+        out_features: int,  # number of outputs
+        n_basis: int,  # K, the number of basis functions on each edge
+        bias: bool = True,  # add a learned constant to each output
+        device: torch.device = None,  # where the parameters live, as for nn.Linear
+        dtype: torch.dtype = None,  # type of the parameters, as for nn.Linear
     ):
         super().__init__()
         self.in_features = check_size('in_features', in_features)
@@ -149,15 +178,24 @@ class BasisLayer(nn.Module):
         self.n_basis = check_size('n_basis', n_basis)
         shape = self.out_features, self.n_basis, self.in_features
         options = dict(device=check_device(device), dtype=check_dtype(dtype))
-        check_memory(prod(shape), f'in_features={in_features}, out_features={out_features}, n_basis={n_basis}', **options)
+        check_memory(
+            prod(shape),
+            f'in_features={in_features}, out_features={out_features}, n_basis={n_basis}',
+            **options,
+        )
         self.coefficients = nn.Parameter(torch.empty(shape, **options))
-        self.bias = nn.Parameter(torch.empty(self.out_features, **options)) if check_flag('bias', bias) else None
+        self.bias = (
+            nn.Parameter(torch.empty(self.out_features, **options))
+            if check_flag('bias', bias)
+            else None
+        )
         self.reset_parameters()
 
     def reset_parameters(self):
         "Draw the coefficients from N(0, 1/(n_basis·in_features)), so that outputs start at the scale of the basis; zero the bias."
         nn.init.normal_(self.coefficients, std=(self.n_basis * self.in_features) ** -0.5)
-        if self.bias is not None: nn.init.zeros_(self.bias)
+        if self.bias is not None:
+            nn.init.zeros_(self.bias)
 
     def basis(self, x):
         "The basis functions at x: (…, in_features) -> (…, n_basis, in_features). A subclass gives this."
@@ -178,10 +216,14 @@ class BasisLayer(nn.Module):
     def forward(self, x):
         self.check_input(x)
         weight, constant = self.weight_and_constant()
-        if tracing() or x.numel() * self.n_basis <= 2 * PIECE: return self.product(x, weight, constant)
-        n_pieces = -(-x.numel() * self.n_basis // PIECE)                    # a large batch: see the end of the page
+        if tracing() or x.numel() * self.n_basis <= 2 * PIECE:
+            return self.product(x, weight, constant)
+        n_pieces = -(-x.numel() * self.n_basis // PIECE)  # a large batch: see the end of the page
         pieces = x.reshape(-1, self.in_features).chunk(n_pieces)
-        y = [checkpoint(self.product, piece, weight, constant, use_reentrant=False) for piece in pieces]
+        y = [
+            checkpoint(self.product, piece, weight, constant, use_reentrant=False)
+            for piece in pieces
+        ]
         return torch.cat(y).view(*x.shape[:-1], self.out_features)
 
     def edges(self, x):
@@ -196,78 +238,120 @@ class BasisLayer(nn.Module):
 def kept_generators():
     "Leave PyTorch's random number generators, on all devices, as they were before the block."
     cuda = torch.cuda.is_initialized()
-    with torch.random.fork_rng(devices=range(torch.cuda.device_count()) if cuda else []): yield
-    if not cuda: torch.cuda.manual_seed_all(torch.initial_seed())           # what CUDA would have started with
+    with torch.random.fork_rng(devices=range(torch.cuda.device_count()) if cuda else []):
+        yield
+    # what CUDA would have started with
+    if not cuda:
+        torch.cuda.manual_seed_all(torch.initial_seed())
 
 # %% ../nbs/10_layer.ipynb #bccd8ad3
 @contextmanager
 def evaluation_mode(
-    module:nn.Module, # a layer or a model
+    module: nn.Module,  # a layer or a model
 ):
     "Put a module into evaluation mode for the block; afterwards each part of it has the mode that it had before."
     modes = [(part, part.training) for part in module.modules()]
     module.eval()
-    try: yield module
+    try:
+        yield module
     finally:
-        for part, mode in modes: part.training = mode
+        for part, mode in modes:
+            part.training = mode
 
 # %% ../nbs/10_layer.ipynb #66fc629d
 def check_layer(
-    make, # make(**options) returns a new layer; options are those of nn.Linear: device, dtype
-    backend:str|None='aot_eager', # for torch.compile; 'inductor' needs a C++ compiler; None: neither compile nor export
+    make,  # make(**options) returns a new layer; options are those of nn.Linear: device, dtype
+    # for torch.compile; 'inductor' needs a C++ compiler; None: neither compile nor export
+    backend: str | None = 'aot_eager',
 ):
     "Raise an `AssertionError` if the layers that `make` returns cannot stand in for an `nn.Linear`; works on copies."
-    def check(good, what):                                                  # an assert statement vanishes under python -O
-        if not good: raise AssertionError(what)
-    def new(**options): return copy.deepcopy(make(**options)).eval()
+
+    def check(good, what):  # an assert statement vanishes under python -O
+        if not good:
+            raise AssertionError(what)
+
+    def new(**options):
+        return copy.deepcopy(make(**options)).eval()
 
     with kept_generators():
         layer, wide = new(), new(device='cpu', dtype=torch.float64)
         i, o = layer.in_features, layer.out_features
-        x = 2*torch.rand(6, i) - 1
+        x = 2 * torch.rand(6, i) - 1
         y = layer(x)
-        for shape in [(i,), (3, 4, i), (0, i)]: check(layer(torch.rand(shape)).shape == (*shape[:-1], o), shape)
+        for shape in [(i,), (3, 4, i), (0, i)]:
+            check(layer(torch.rand(shape)).shape == (*shape[:-1], o), shape)
         check(torch.allclose(layer(x.T.contiguous().T), y, atol=1e-6), 'non-contiguous input')
-        exact = wide(x.double() + 1/3)
+        exact = wide(x.double() + 1 / 3)
         check(exact.dtype == torch.float64, 'double precision')
-        check(not exact.any() or not torch.equal(exact, exact.float().double()), 'double precision is lost on the way')
-        with torch.autocast('cpu', torch.bfloat16): half = layer(x)
-        check(torch.allclose(half.float(), y, atol=0.05*y.abs().max().item()), 'autocast')
+        check(
+            not exact.any() or not torch.equal(exact, exact.float().double()),
+            'double precision is lost on the way',
+        )
+        with torch.autocast('cpu', torch.bfloat16):
+            half = layer(x)
+        check(torch.allclose(half.float(), y, atol=0.05 * y.abs().max().item()), 'autocast')
 
         loaded = new()
         loaded.load_state_dict(layer.state_dict())
-        for twin in [loaded, copy.deepcopy(layer), pickle.loads(pickle.dumps(layer))]: check(torch.equal(twin(x), y), 'copies')
+        for twin in [loaded, copy.deepcopy(layer), pickle.loads(pickle.dumps(layer))]:
+            check(torch.equal(twin(x), y), 'copies')
 
         stacked, others = torch.func.stack_module_state([layer, other := new()])
-        call = lambda parameters, buffers, x: torch.func.functional_call(layer, (parameters, buffers), (x,))
+        call = lambda parameters, buffers, x: torch.func.functional_call(
+            layer, (parameters, buffers), (x,)
+        )
         both = torch.vmap(call, (0, 0, None))(stacked, others, x)
-        check(torch.allclose(both, torch.stack([y, other(x)]), atol=1e-5), 'vmap over stacked parameters')
+        check(
+            torch.allclose(both, torch.stack([y, other(x)]), atol=1e-5),
+            'vmap over stacked parameters',
+        )
         loss = lambda parameters, buffers, x: call(parameters, buffers, x).square().sum()
         slopes = torch.vmap(torch.func.grad(loss, (0, 2)), (0, 0, None))(stacked, others, x)
         x.requires_grad_()
         layer(x).square().sum().backward()
-        check(torch.allclose(slopes[1][0], x.grad, rtol=1e-4, atol=1e-5), 'vmap of grad, with respect to x')
+        check(
+            torch.allclose(slopes[1][0], x.grad, rtol=1e-4, atol=1e-5),
+            'vmap of grad, with respect to x',
+        )
         for name, p in layer.named_parameters():
-            check(torch.allclose(slopes[0][name][0], p.grad, rtol=1e-4, atol=1e-4), f'vmap of grad, with respect to {name}')
-        if backend is None: return
+            check(
+                torch.allclose(slopes[0][name][0], p.grad, rtol=1e-4, atol=1e-4),
+                f'vmap of grad, with respect to {name}',
+            )
+        if backend is None:
+            return
 
-        def call(x): return layer(x)
-        call.__code__ = call.__code__.replace()                             # compiled apart from all that is compiled elsewhere
+        def call(x):
+            return layer(x)
+
+        # compiled apart from all that is compiled elsewhere
+        call.__code__ = call.__code__.replace()
         grad, x.grad = x.grad, None
         again = torch.compile(call, fullgraph=True, backend=backend)(x)
         again.square().sum().backward()
-        check(torch.allclose(again, y, atol=1e-5) and torch.allclose(x.grad, grad, rtol=1e-4, atol=1e-5), 'torch.compile')
-        exported = torch.export.export(layer, (x.detach(),), dynamic_shapes=({0: torch.export.Dim('batch')},)).module()
+        check(
+            torch.allclose(again, y, atol=1e-5)
+            and torch.allclose(x.grad, grad, rtol=1e-4, atol=1e-5),
+            'torch.compile',
+        )
+        exported = torch.export.export(
+            layer, (x.detach(),), dynamic_shapes=({0: torch.export.Dim('batch')},)
+        ).module()
         longer = torch.rand(9, i)
-        check(torch.allclose(exported(longer), layer(longer), atol=1e-5), 'torch.export, another batch size')
+        check(
+            torch.allclose(exported(longer), layer(longer), atol=1e-5),
+            'torch.export, another batch size',
+        )
 
 # %% ../nbs/10_layer.ipynb #918e6f84
 class Expansion(torch.autograd.Function):
     "`Expansion.apply(x, expand, slope)` is `expand(x)`, with the backward pass `slope(x, features, g)`."
+
     generate_vmap_rule = True
 
     @staticmethod
-    def forward(x, expand, slope): return expand(x)
+    def forward(x, expand, slope):
+        return expand(x)
 
     @staticmethod
     def setup_context(ctx, inputs, output):
@@ -275,38 +359,51 @@ class Expansion(torch.autograd.Function):
         ctx.save_for_backward(x, output)
 
     @staticmethod
-    def backward(ctx, g): return ctx.slope(*ctx.saved_tensors, g), None, None
+    def backward(ctx, g):
+        return ctx.slope(*ctx.saved_tensors, g), None, None
 
 # %% ../nbs/10_layer.ipynb #c22c4c91
 @dataclass(frozen=True)
 class LayerRecord:
     "What the rest of the library knows of a kind of layer."
-    name:str                        # what layer= takes, such as 'kae'
-    make:Callable                   # the class: make(in_features, out_features, **options)
-    label:str                       # its name in tables; options can stand in it, as in 'KAE (p={order})'
-    lr:float = 1e-3                 # highest learning rate of the recipe that trains well
-    effort:float = 6                # of a training, roughly, as a multiple of an ordinary autoencoder's
-    variants:dict = None            # short name: options, for benchmarks and the grid; None: one, without options
-    from_theirs:Callable = None     # from the state_dict of another implementation to ours
-    column:int = None               # its place in the paper's tables, or None if it is not there
-    compiles:bool = False           # whether torch.compile makes its training much faster
+
+    name: str  # what layer= takes, such as 'kae'
+    make: Callable  # the class: make(in_features, out_features, **options)
+    label: str  # its name in tables; options can stand in it, as in 'KAE (p={order})'
+    lr: float = 1e-3  # highest learning rate of the recipe that trains well
+    effort: float = 6  # of a training, roughly, as a multiple of an ordinary autoencoder's
+    # short name: options, for benchmarks and the grid; None: one, without options
+    variants: dict = None
+    from_theirs: Callable = None  # from the state_dict of another implementation to ours
+    column: int = None  # its place in the paper's tables, or None if it is not there
+    compiles: bool = False  # whether torch.compile makes its training much faster
 
     def models(self):
         "What `AutoEncoder` takes for each variant, by label."
-        return {self.label.format(**options): dict(layer=self.name, **options) for options in self.named_variants().values()}
+        return {
+            self.label.format(**options): dict(layer=self.name, **options)
+            for options in self.named_variants().values()
+        }
 
     def named_variants(self):
         "Options by short name."
         return {self.name: {}} if self.variants is None else self.variants
 
 # %% ../nbs/10_layer.ipynb #16a61e2b
-LINEAR = LayerRecord('linear', nn.Linear, 'AE', lr=2e-2, effort=1, variants={'ae': {}}, from_theirs=dict, column=0)
+LINEAR = LayerRecord(
+    'linear', nn.Linear, 'AE', lr=2e-2, effort=1, variants={'ae': {}}, from_theirs=dict, column=0
+)
+
 
 @cache
-def records()->dict: # by name: those of the paper in the order of its tables, then the others
+def records() -> dict:  # by name: those of the paper in the order of its tables, then the others
     "Return the records of all layers: the `LAYER` of each module of this package that has one, and that of `nn.Linear`."
     files = sorted(Path(kae_nb.__path__[0]).glob('*.py'))
-    names = [file.stem for file in files if re.search('^LAYER = ', file.read_text(encoding='utf-8'), re.MULTILINE)]
+    names = [
+        file.stem
+        for file in files
+        if re.search('^LAYER = ', file.read_text(encoding='utf-8'), re.MULTILINE)
+    ]
     found = [LINEAR, *(importlib.import_module(f'kae_nb.{name}').LAYER for name in names)]
     found.sort(key=lambda record: (record.column is None, record.column, record.name))
     return {record.name: record for record in found}

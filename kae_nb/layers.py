@@ -14,23 +14,39 @@ from inspect import Parameter, signature
 import torch
 from torch import nn
 
-from .layer import LayerRecord, check_device, check_dtype, check_flag, check_memory, check_size, evaluation_mode, records, suggestion
+from kae_nb.layer import (
+    LayerRecord,
+    check_device,
+    check_dtype,
+    check_flag,
+    check_memory,
+    check_size,
+    evaluation_mode,
+    records,
+    suggestion,
+)
 
 # %% ../nbs/19_layers.ipynb #567bb148
 RECORDS = records()
 LAYERS = {name: record.make for name, record in RECORDS.items()}
-VARIANTS = {variant: (label, model) for record in RECORDS.values()
-            for variant, (label, model) in zip(record.named_variants(), record.models().items())}
+VARIANTS = {
+    variant: (label, model)
+    for record in RECORDS.values()
+    for variant, (label, model) in zip(record.named_variants(), record.models().items())
+}
 
 # %% ../nbs/19_layers.ipynb #358df8fd
 def lookup(
-    table, # what there is: a dict, or any collection of names
-    name:str, # what was asked for
-    what:str, # what the table holds, for the message
+    table,  # what there is: a dict, or any collection of names
+    name: str,  # what was asked for
+    what: str,  # what the table holds, for the message
 ):
     "Return `table[name]` (or `name` itself, if the table is no dict), or raise a `ValueError` that lists the names and the nearest one."
-    if isinstance(name, str) and name in table: return table[name] if isinstance(table, dict) else name
-    raise ValueError(f'unknown {what} {name!r}: {suggestion(name, table)}known are {", ".join(map(repr, table))}')
+    if isinstance(name, str) and name in table:
+        return table[name] if isinstance(table, dict) else name
+    raise ValueError(
+        f'unknown {what} {name!r}: {suggestion(name, table)}known are {", ".join(map(repr, table))}'
+    )
 
 # %% ../nbs/19_layers.ipynb #eee1aa6f
 @contextmanager
@@ -38,135 +54,209 @@ def current_folder_importable():
     "Have Python find modules in the current folder, after all others, while the block runs."
     folder = os.getcwd()
     added = not {'', folder} & {*sys.path}
-    if added: sys.path.append(folder)
-    try: yield
+    if added:
+        sys.path.append(folder)
+    try:
+        yield
     finally:
         if added:
-            with suppress(ValueError): sys.path.remove(folder)
+            with suppress(ValueError):
+                sys.path.remove(folder)
+
 
 def find_layer(
-    layer, # a name in LAYERS, 'package.module:Class', a class, or a callable
+    layer,  # a name in LAYERS, 'package.module:Class', a class, or a callable
 ):
     "Return what makes a layer; `ValueError` for an unknown name, a module that cannot be imported, or what is no class of layers in it."
-    if callable(layer): return layer
-    if not isinstance(layer, str) or ':' not in layer: return lookup(LAYERS, layer, 'layer')
+    if callable(layer):
+        return layer
+    if not isinstance(layer, str) or ':' not in layer:
+        return lookup(LAYERS, layer, 'layer')
     module, _, name = layer.partition(':')
     try:
-        with current_folder_importable(): module = importlib.import_module(module)
-    except Exception as error:                              # a module may do anything
-        raise ValueError(f'layer {layer!r} cannot be imported: {type(error).__name__}: {error}') from error
+        with current_folder_importable():
+            module = importlib.import_module(module)
+    except Exception as error:  # a module may do anything
+        raise ValueError(
+            f'layer {layer!r} cannot be imported: {type(error).__name__}: {error}'
+        ) from error
     return _class_in(module, name, layer)
+
 
 def _class_in(module, name, layer):
     "The class of layers with a name in a module; `ValueError` if it is something else."
     found = getattr(module, name, None)
-    if isinstance(found, type) and issubclass(found, nn.Module): return found
-    names = [each for each, value in vars(module).items() if isinstance(value, type) and issubclass(value, nn.Module)]
-    raise ValueError(f'layer {layer!r} is no class of layers: {suggestion(name, names)}{module.__name__} has {", ".join(names) or "none"}')
+    if isinstance(found, type) and issubclass(found, nn.Module):
+        return found
+    names = [
+        each
+        for each, value in vars(module).items()
+        if isinstance(value, type) and issubclass(value, nn.Module)
+    ]
+    raise ValueError(
+        f'layer {layer!r} is no class of layers: {suggestion(name, names)}{module.__name__} has {", ".join(names) or "none"}'
+    )
 
 # %% ../nbs/19_layers.ipynb #b11729e1
 def record_of(
-    layer, # as for find_layer
-)->LayerRecord:
+    layer,  # as for find_layer
+) -> LayerRecord:
     "Return what is known of a kind of layer."
     make = find_layer(layer)
     name = layer if isinstance(layer, str) else getattr(make, '__name__', str(make))
     own = getattr(sys.modules.get(getattr(make, '__module__', None)), 'LAYER', None)
-    known = [record for record in (*RECORDS.values(), own) if isinstance(record, LayerRecord) and record.make is make]
+    known = [
+        record
+        for record in (*RECORDS.values(), own)
+        if isinstance(record, LayerRecord) and record.make is make
+    ]
     lowest = min(record.lr for record in RECORDS.values())
     return known[0] if known else LayerRecord(name, make, name, lr=lowest)
 
+
 def find_model(
-    name:str, # a label such as 'KAE (p=3)', a variant such as 'kae3', or 'package.module:Class'
-)->tuple: # (label, what AutoEncoder takes)
+    name: str,  # a label such as 'KAE (p=3)', a variant such as 'kae3', or 'package.module:Class'
+) -> tuple:  # (label, what AutoEncoder takes)
     "Return a model by its name in tables or on a command line; `ValueError` for an unknown one."
-    if isinstance(name, str) and ':' in name: return record_of(name).label, dict(layer=name)
+    if isinstance(name, str) and ':' in name:
+        return record_of(name).label, dict(layer=name)
     known = {**VARIANTS, **{label: (label, model) for label, model in VARIANTS.values()}}
     return lookup(known, name, 'model')
 
 # %% ../nbs/19_layers.ipynb #888a30a0
 def check_options(
-    layer, # what the user asked for, for the message
-    make, # a class or a callable (in_features, out_features, **options) -> nn.Module
-    options:dict, # what it is to be given beyond sizes
+    layer,  # what the user asked for, for the message
+    make,  # a class or a callable (in_features, out_features, **options) -> nn.Module
+    options: dict,  # what it is to be given beyond sizes
 ):
     "`TypeError` if an option is unknown or missing, or should be True or False and is not."
-    try: parameters = signature(make).parameters
-    except ValueError: return                                               # some built-in functions do not tell
+    try:
+        parameters = signature(make).parameters
+    except ValueError:
+        return  # some built-in functions do not tell
     named = Parameter.POSITIONAL_OR_KEYWORD, Parameter.KEYWORD_ONLY
     known = {name: p for name, p in list(parameters.items())[2:] if p.kind in named}
     takes_others = any(p.kind is Parameter.VAR_KEYWORD for p in parameters.values())
     for name, value in options.items():
         if name in known:
-            if known[name].annotation in (bool, 'bool') or isinstance(known[name].default, bool): check_flag(name, value)
+            if known[name].annotation in (bool, 'bool') or isinstance(known[name].default, bool):
+                check_flag(name, value)
         elif not takes_others:
-            raise TypeError(f'layer {layer!r} has no option {name!r}: {suggestion(name, known)}known are {", ".join(known) or "none"}')
+            raise TypeError(
+                f'layer {layer!r} has no option {name!r}: {suggestion(name, known)}known are {", ".join(known) or "none"}'
+            )
     for name, p in known.items():
-        if p.default is Parameter.empty and name not in options: raise TypeError(f'layer {layer!r} needs the option {name!r}')
+        if p.default is Parameter.empty and name not in options:
+            raise TypeError(f'layer {layer!r} needs the option {name!r}')
 
 # %% ../nbs/19_layers.ipynb #5b777ffc
 def make_layer(
-    layer, # a name in LAYERS, 'package.module:Class', a class, or a callable (in_features, out_features, **options) -> nn.Module
-    in_features:int, # number of inputs
-    out_features:int, # number of outputs
-    **options, # what the layer takes beyond sizes, such as order=3
-)->nn.Module: # the layer
+    # a name in LAYERS, 'package.module:Class', a class, or a callable (in_features, out_features,
+    # **options) -> nn.Module
+    layer,
+    in_features: int,  # number of inputs
+    out_features: int,  # number of outputs
+    **options,  # what the layer takes beyond sizes, such as order=3
+) -> nn.Module:  # the layer
     "Return a new layer of the given kind; `ValueError` for an unknown name or a wrong value, `TypeError` for an option that the layer does not take."
-    if isinstance(layer, nn.Module): raise TypeError(f'layer must be a name, a class or a function that makes a layer, got a {type(layer).__name__} that is made')
+    if isinstance(layer, nn.Module):
+        raise TypeError(
+            f'layer must be a name, a class or a function that makes a layer, got a {type(layer).__name__} that is made'
+        )
     make = find_layer(layer)
     sizes = check_size('in_features', in_features), check_size('out_features', out_features)
     check_options(getattr(layer, '__name__', layer), make, options)
-    if isinstance(make, type) and issubclass(make, nn.Linear):              # ours check this themselves
-        placed = dict(device=check_device(options.get('device')), dtype=check_dtype(options.get('dtype')))
-        check_memory(in_features*out_features, f'in_features={in_features}, out_features={out_features}', **placed)
+    if isinstance(make, type) and issubclass(make, nn.Linear):  # ours check this themselves
+        placed = dict(
+            device=check_device(options.get('device')), dtype=check_dtype(options.get('dtype'))
+        )
+        check_memory(
+            in_features * out_features,
+            f'in_features={in_features}, out_features={out_features}',
+            **placed,
+        )
     made = make(*sizes, **options)
-    if not isinstance(made, nn.Module): raise TypeError(f'layer must make a torch.nn.Module, got {type(made).__name__}')
+    if not isinstance(made, nn.Module):
+        raise TypeError(f'layer must make a torch.nn.Module, got {type(made).__name__}')
     return made
 
 # %% ../nbs/19_layers.ipynb #fb664bb9
-THEIR_STATES = {record.make: record.from_theirs for record in RECORDS.values() if record.from_theirs}     # by type of our layer
+# by type of our layer
+THEIR_STATES = {
+    record.make: record.from_theirs for record in RECORDS.values() if record.from_theirs
+}
+
 
 def import_state(
-    module:nn.Module, # one of our layers, or a model made of them, such as an AutoEncoder
-    state_dict:dict, # parameters saved by a compared implementation, under its names
+    module: nn.Module,  # one of our layers, or a model made of them, such as an AutoEncoder
+    state_dict: dict,  # parameters saved by a compared implementation, under its names
 ):
     "Load another implementation's parameters into our layer or model, in place; `ValueError`, and nothing changed, if names, shapes or types do not fit."
     module.load_state_dict(_translated(module, state_dict))
 
+
 def _translated(module, state_dict):
     "The state of a module of ours, out of another implementation's; `ValueError` if it does not fit."
     translate = THEIR_STATES.get(type(module))
-    if translate is None:               # a model: their layers are wrapped once more, as in encoder.0.layer.coeffs
-        layers = {name: layer for name, layer in module.named_modules() if type(layer) in THEIR_STATES}
-        if not layers: raise ValueError(f'{type(module).__name__} holds no layer of a known kind: {", ".join(t.__name__ for t in THEIR_STATES)}')
+    # a model: their layers are wrapped once more, as in encoder.0.layer.coeffs
+    if translate is None:
+        layers = {
+            name: layer for name, layer in module.named_modules() if type(layer) in THEIR_STATES
+        }
+        if not layers:
+            raise ValueError(
+                f'{type(module).__name__} holds no layer of a known kind: {", ".join(t.__name__ for t in THEIR_STATES)}'
+            )
         state = module.state_dict()
         for name, layer in layers.items():
             prefix = f'{name}.layer.'
-            part = {key.removeprefix(prefix): value for key, value in state_dict.items() if key.startswith(prefix)}
-            if not part: raise ValueError(f'the state has no entries {prefix}…; it has {", ".join(state_dict)}')
+            part = {
+                key.removeprefix(prefix): value
+                for key, value in state_dict.items()
+                if key.startswith(prefix)
+            }
+            if not part:
+                raise ValueError(
+                    f'the state has no entries {prefix}…; it has {", ".join(state_dict)}'
+                )
             state |= {f'{name}.{key}': value for key, value in _translated(layer, part).items()}
         return state
-    def describe(state): return ', '.join(f'{key} {tuple(value.shape)} {value.dtype}' for key, value in state.items())
-    own, problem = module.state_dict(), f'a state with {describe(state_dict)} does not fit {type(module).__name__}({module.extra_repr()})'
-    try: state = translate(state_dict)
-    except (KeyError, RuntimeError, IndexError) as error: raise ValueError(f'{problem}: {type(error).__name__} {error}') from error
-    if {key: value.shape for key, value in state.items()} != {key: value.shape for key, value in own.items()}:
+
+    def describe(state):
+        return ', '.join(
+            f'{key} {tuple(value.shape)} {value.dtype}' for key, value in state.items()
+        )
+
+    own, problem = (
+        module.state_dict(),
+        f'a state with {describe(state_dict)} does not fit {type(module).__name__}({module.extra_repr()})',
+    )
+    try:
+        state = translate(state_dict)
+    except (KeyError, RuntimeError, IndexError) as error:
+        raise ValueError(f'{problem}: {type(error).__name__} {error}') from error
+    if {key: value.shape for key, value in state.items()} != {
+        key: value.shape for key, value in own.items()
+    }:
         raise ValueError(f'{problem}, which has {describe(own)}')
     for key, value in state.items():
         if torch.promote_types(value.dtype, own[key].dtype) != own[key].dtype:
-            raise ValueError(f'{problem}, whose {key} would lose precision as {own[key].dtype}: make it with dtype={value.dtype}')
+            raise ValueError(
+                f'{problem}, whose {key} would lose precision as {own[key].dtype}: make it with dtype={value.dtype}'
+            )
     return state
 
 # %% ../nbs/19_layers.ipynb #32e383b1
 def edge_values(
-    layer:nn.Module, # a layer that is a sum over its inputs, as all in LAYERS but 'multkan' are
-    t, # (n, in_features) values, column i for input i; or (n, len(inputs))
-    inputs=None, # numbers of the inputs whose edges are wanted, else all
-)->torch.Tensor: # (n, inputs, out_features)
+    layer: nn.Module,  # a layer that is a sum over its inputs, as all in LAYERS but 'multkan' are
+    t,  # (n, in_features) values, column i for input i; or (n, len(inputs))
+    inputs=None,  # numbers of the inputs whose edges are wanted, else all
+) -> torch.Tensor:  # (n, inputs, out_features)
     "Return φ_{o,i}(t[:, i]) − φ_{o,i}(0) for every edge from the given inputs, in evaluation mode, without gradients, in the layer's own precision; `ValueError` if the layer is no such sum."
     t = torch.as_tensor(t).to(next(layer.parameters()))
     inputs = torch.arange(layer.in_features) if inputs is None else torch.as_tensor(inputs)
-    if t.ndim != 2 or t.shape[1] != len(inputs): raise ValueError(f'expected t of shape (n, {len(inputs)}), got {tuple(t.shape)}')
+    if t.ndim != 2 or t.shape[1] != len(inputs):
+        raise ValueError(f'expected t of shape (n, {len(inputs)}), got {tuple(t.shape)}')
     values = []
     with evaluation_mode(layer), torch.no_grad():
         at_zero = layer(t.new_zeros(1, layer.in_features))
@@ -175,8 +265,10 @@ def edge_values(
             x[:, i] = column
             values.append(layer(x) - at_zero)
         values = torch.stack(values, 1)
-        if len(t): _check_sum(layer, t[:1], inputs, values[:1], at_zero)
+        if len(t):
+            _check_sum(layer, t[:1], inputs, values[:1], at_zero)
     return values
+
 
 def _check_sum(layer, row, inputs, values, at_zero):
     "`ValueError` if what a layer makes of a row is not the sum of what it makes of each input."
@@ -184,37 +276,59 @@ def _check_sum(layer, row, inputs, values, at_zero):
     x[:, inputs] = row
     apart = (layer(x) - at_zero - values.sum(1)).abs().max()
     size = values.abs().sum(1).max() + at_zero.abs().max()
-    if apart > torch.finfo(row.dtype).eps**0.5*size:
-        raise ValueError(f'{type(layer).__name__} is no sum of functions of one input each, so it has no edges to look at')
+    if apart > torch.finfo(row.dtype).eps ** 0.5 * size:
+        raise ValueError(
+            f'{type(layer).__name__} is no sum of functions of one input each, so it has no edges to look at'
+        )
 
 # %% ../nbs/19_layers.ipynb #b37cfb23
 def plot_activations(
-    layer:nn.Module, # a layer that is a sum over its inputs
-    x, # (n, in_features) data that the layer sees
-    edges=None, # list of (output, input) to draw, or None for those that vary most over the data
-    n:int=6, # how many, if not given
+    layer: nn.Module,  # a layer that is a sum over its inputs
+    x,  # (n, in_features) data that the layer sees
+    # list of (output, input) to draw, or None for those that vary most over the data
+    edges=None,
+    n: int = 6,  # how many, if not given
 ):
     "Draw φ_{o,i} of chosen edges over the range of the data, above the data's histogram; return the axes."
     import matplotlib.pyplot as plt
+
     x, n = torch.as_tensor(x).detach().cpu().double(), check_size('n', n)
-    if x.ndim != 2 or x.shape[1] != layer.in_features: raise ValueError(f'expected x of shape (n, {layer.in_features}), got {tuple(x.shape)}')
-    if not len(x) or not x.isfinite().all(): raise ValueError('x must hold finite data, at least one row')
-    if edges is not None and not len(edges): raise ValueError('edges must name at least one edge, or be None')
+    if x.ndim != 2 or x.shape[1] != layer.in_features:
+        raise ValueError(f'expected x of shape (n, {layer.in_features}), got {tuple(x.shape)}')
+    if not len(x) or not x.isfinite().all():
+        raise ValueError('x must hold finite data, at least one row')
+    if edges is not None and not len(edges):
+        raise ValueError('edges must name at least one edge, or be None')
     if edges is None:
         levels = torch.quantile(x[:2000], torch.linspace(0.05, 0.95, 9).double(), dim=0)
-        spread = edge_values(layer, levels).std(0)                                              # (in, out)
-        edges = [(k % layer.out_features, k // layer.out_features) for k in spread.flatten().topk(min(n, spread.numel())).indices.tolist()]
+        spread = edge_values(layer, levels).std(0)  # (in, out)
+        edges = [
+            (k % layer.out_features, k // layer.out_features)
+            for k in spread.flatten().topk(min(n, spread.numel())).indices.tolist()
+        ]
     for o, i in edges:
         if not (0 <= o < layer.out_features and 0 <= i < layer.in_features):
-            raise ValueError(f'edge ({o}, {i}) is not in a layer of {layer.out_features} outputs and {layer.in_features} inputs')
-    axes = plt.subplots(1, len(edges), figsize=(1.9*len(edges), 2.2), sharey=True, squeeze=False, layout='constrained')[1][0]
+            raise ValueError(
+                f'edge ({o}, {i}) is not in a layer of {layer.out_features} outputs and {layer.in_features} inputs'
+            )
+    axes = plt.subplots(
+        1,
+        len(edges),
+        figsize=(1.9 * len(edges), 2.2),
+        sharey=True,
+        squeeze=False,
+        layout='constrained',
+    )[1][0]
     for ax, (o, i) in zip(axes, edges):
         t = torch.linspace(x[:, i].min().item(), x[:, i].max().item(), 100, dtype=x.dtype)
         ax.plot(t, edge_values(layer, t[:, None], [i])[:, 0, o].cpu().double())
-        data = ax.twinx()                                           # the histogram, in the lowest quarter, behind the curve
+        data = ax.twinx()  # the histogram, in the lowest quarter, behind the curve
         data.hist(x[:, i].numpy(), bins=30, color='0.8')
-        data.set_ylim(0, 4*data.get_ylim()[1]); data.set_yticks([])
-        ax.set_zorder(1); ax.patch.set_visible(False)
-        ax.set(xlabel=f'$x_{{{i}}}$'); ax.set_title(f'input {i} → output {o}', fontsize=9)
+        data.set_ylim(0, 4 * data.get_ylim()[1])
+        data.set_yticks([])
+        ax.set_zorder(1)
+        ax.patch.set_visible(False)
+        ax.set(xlabel=f'$x_{{{i}}}$')
+        ax.set_title(f'input {i} → output {o}', fontsize=9)
     axes[0].set_ylabel(r'$\varphi_{o,i}(t) - \varphi_{o,i}(0)$')
     return axes

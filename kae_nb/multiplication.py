@@ -14,45 +14,66 @@ from .layer import LayerRecord, check_size, records, suggestion
 # %% ../nbs/16_multiplication.ipynb #08080ebb
 class MultiplicationLayer(nn.Module):
     "The MultKAN layer: maps x (…, in_features) to y (…, out_features), sums over edges, of which the last ones are multiplied in pairs."
-    def __init__(self,
-        in_features:int, # number of inputs
-        out_features:int, # number of outputs
-        n_products:int=None, # how many of them are products, the last ones; default: half, rounded down
-        edges='kan', # what makes the sums: the name of a layer, or a class
-        **options, # what that takes beyond sizes, such as grid_size=5; device and dtype too
+
+    def __init__(
+        self,
+        in_features: int,  # number of inputs
+        out_features: int,  # number of outputs
+        # how many of them are products, the last ones; default: half, rounded down
+        n_products: int = None,
+        edges='kan',  # what makes the sums: the name of a layer, or a class
+        **options,  # what that takes beyond sizes, such as grid_size=5; device and dtype too
     ):
         super().__init__()
         self.in_features = check_size('in_features', in_features)
         self.out_features = check_size('out_features', out_features)
-        n_products = self.out_features//2 if n_products is None else n_products
+        n_products = self.out_features // 2 if n_products is None else n_products
         self.n_products = check_size('n_products', n_products, least=0, most=self.out_features)
-        self.edges = _maker(edges)(self.in_features, self.out_features + self.n_products, **options)
+        self.edges = _maker(edges)(
+            self.in_features, self.out_features + self.n_products, **options
+        )
 
     def reset_parameters(self):
         "Draw the parameters of the edges anew."
         self.edges.reset_parameters()
 
     def forward(self, x):
-        sums, factors = self.edges(x).split([self.out_features - self.n_products, 2*self.n_products], -1)
-        return torch.cat([sums, factors[..., ::2]*factors[..., 1::2]], -1)
+        sums, factors = self.edges(x).split(
+            [self.out_features - self.n_products, 2 * self.n_products], -1
+        )
+        return torch.cat([sums, factors[..., ::2] * factors[..., 1::2]], -1)
 
     def extra_repr(self):
         return f'in_features={self.in_features}, out_features={self.out_features}, n_products={self.n_products}'
 
+
 def _maker(edges):
     "The class for a name; `ValueError` if there is none."
     known = {name: record.make for name, record in records().items() if name != 'multkan'}
-    if callable(edges): return edges
-    if isinstance(edges, str) and edges in known: return known[edges]
-    raise ValueError(f'edges must be a class or one of {", ".join(map(repr, known))}, got {edges!r}; {suggestion(edges, known)}'.rstrip('; '))
+    if callable(edges):
+        return edges
+    if isinstance(edges, str) and edges in known:
+        return known[edges]
+    raise ValueError(
+        f'edges must be a class or one of {", ".join(map(repr, known))}, got {edges!r}; {suggestion(edges, known)}'.rstrip(
+            '; '
+        )
+    )
 
 # %% ../nbs/16_multiplication.ipynb #a52e15ae
 def from_pykan(
-    state:dict, # the state_dict of a KANLayer of pykan, such as act_fun[0] of a MultKAN
-)->dict: # of a MultiplicationLayer over B-splines
+    state: dict,  # the state_dict of a KANLayer of pykan, such as act_fun[0] of a MultKAN
+) -> dict:  # of a MultiplicationLayer over B-splines
     "Return the parameters under our names: pykan has the input first, and the SiLU's weights apart; edges that it has pruned are zero."
-    silu, scale = (state[name].mT*state['mask'].mT for name in ('scale_base', 'scale_sp'))
+    silu, scale = (state[name].mT * state['mask'].mT for name in ('scale_base', 'scale_sp'))
     coefficients = torch.cat([silu.unsqueeze(1), state['coef'].permute(1, 2, 0)], 1)
-    return {'edges.coefficients': coefficients, 'edges.spline_scaler': scale, 'edges.grid': state['grid']}
+    return {
+        'edges.coefficients': coefficients,
+        'edges.spline_scaler': scale,
+        'edges.grid': state['grid'],
+    }
 
-LAYER = LayerRecord('multkan', MultiplicationLayer, 'MultKAN', lr=2e-2, effort=10, from_theirs=from_pykan)
+
+LAYER = LayerRecord(
+    'multkan', MultiplicationLayer, 'MultKAN', lr=2e-2, effort=10, from_theirs=from_pykan
+)

@@ -12,39 +12,44 @@ from torch import nn
 from .layer import BasisLayer, LayerRecord, check_size
 
 # %% ../nbs/11_polynomial.ipynb #56c1d871
-RECURRENCES = {         # b₀ = 1, b₁ = a₀·t, bₖ₊₁ = aₖ·t·bₖ - cₖ·bₖ₋₁: name -> k -> (aₖ, cₖ)
+RECURRENCES = {  # b₀ = 1, b₁ = a₀·t, bₖ₊₁ = aₖ·t·bₖ - cₖ·bₖ₋₁: name -> k -> (aₖ, cₖ)
     'monomial': lambda k: (1, 0),
     'chebyshev': lambda k: (2 if k else 1, 1),
-    'legendre': lambda k: ((2*k + 1)/(k + 1), k/(k + 1)),
-    'hermite': lambda k: (2, 2*k),
+    'legendre': lambda k: ((2 * k + 1) / (k + 1), k / (k + 1)),
+    'hermite': lambda k: (2, 2 * k),
 }
 
 # %% ../nbs/11_polynomial.ipynb #f5714205
 class PolynomialLayer(BasisLayer):
     "The KAE layer: maps x (…, in_features) to y (…, out_features), a polynomial of degree `order` on every edge."
+
     shared_basis = True
 
-    def __init__(self,
-        in_features:int, # number of inputs
-        out_features:int, # number of outputs
-        order:int=3, # p, the degree of the polynomials, 1 to 1000
-        bias:bool=True, # add a learned constant to each output, beside the constants on the edges
-        basis:str='monomial', # which polynomials: a name in RECURRENCES
-        device:torch.device=None, # where the parameters live, as for nn.Linear
-        dtype:torch.dtype=None, # type of the parameters, as for nn.Linear
+    def __init__(
+        self,
+        in_features: int,  # number of inputs
+        out_features: int,  # number of outputs
+        order: int = 3,  # p, the degree of the polynomials, 1 to 1000
+        bias: bool = True,  # add a learned constant to each output, beside the constants on the edges
+        basis: str = 'monomial',  # which polynomials: a name in RECURRENCES
+        device: torch.device = None,  # where the parameters live, as for nn.Linear
+        dtype: torch.dtype = None,  # type of the parameters, as for nn.Linear
     ):
         self.order = check_size('order', order, most=1000)
         if not isinstance(basis, str) or basis not in RECURRENCES:
-            raise ValueError(f'basis must be one of {", ".join(map(repr, RECURRENCES))}, got {basis!r}')
+            raise ValueError(
+                f'basis must be one of {", ".join(map(repr, RECURRENCES))}, got {basis!r}'
+            )
         self.polynomials = basis
         super().__init__(in_features, out_features, self.order + 1, bias, device, dtype)
 
     def reset_parameters(self):
         "Draw the coefficients from N(0, 0.01²), in the order of the authors' code; zero the bias."
         with torch.no_grad():
-            drawn = torch.randn_like(self.coefficients.mT.contiguous())     # (out, in, order + 1)
+            drawn = torch.randn_like(self.coefficients.mT.contiguous())  # (out, in, order + 1)
             self.coefficients.copy_(0.01 * drawn.mT)
-        if self.bias is not None: nn.init.zeros_(self.bias)
+        if self.bias is not None:
+            nn.init.zeros_(self.bias)
 
     def basis(self, x):
         "b₁(x), …, b_order(x): (…, in_features) -> (…, order, in_features). The constant b₀ = 1 is left to `weight_and_constant`."
@@ -61,16 +66,27 @@ class PolynomialLayer(BasisLayer):
         constant = constants.sum((-2, -1))
         return weight, constant if self.bias is None else constant + self.bias
 
-    def edges(self, x): return super().edges(x) + self.coefficients[:, 0]
+    def edges(self, x):
+        return super().edges(x) + self.coefficients[:, 0]
 
-    def extra_repr(self): return f'{super().extra_repr()}, order={self.order}, basis={self.polynomials!r}'
+    def extra_repr(self):
+        return f'{super().extra_repr()}, order={self.order}, basis={self.polynomials!r}'
 
 # %% ../nbs/11_polynomial.ipynb #3d8b3a16
 def from_kae(
-    state:dict, # the state_dict of the authors' KAE layer
-)->dict: # of a PolynomialLayer
+    state: dict,  # the state_dict of the authors' KAE layer
+) -> dict:  # of a PolynomialLayer
     "Return the parameters under our names: the authors keep the power last, and the bias as a row."
     return dict(coefficients=state['coeffs'].mT, bias=state['bias'].flatten())
 
-LAYER = LayerRecord('kae', PolynomialLayer, 'KAE (p={order})', lr=3e-3, effort=2, from_theirs=from_kae, column=4,
-                    variants={f'kae{p}': dict(order=p) for p in (1, 2, 3)})
+
+LAYER = LayerRecord(
+    'kae',
+    PolynomialLayer,
+    'KAE (p={order})',
+    lr=3e-3,
+    effort=2,
+    from_theirs=from_kae,
+    column=4,
+    variants={f'kae{p}': dict(order=p) for p in (1, 2, 3)},
+)

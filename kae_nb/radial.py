@@ -16,20 +16,22 @@ from .spline import check_range
 # %% ../nbs/15_radial.ipynb #84e7126c
 class RadialLayer(BasisLayer):
     "The FastKAN layer: maps x (…, in_features) to y (…, out_features), a SiLU and a sum of Gaussian bumps on every edge."
+
     shared_basis = True
 
-    def __init__(self,
-        in_features:int, # number of inputs
-        out_features:int, # number of outputs
-        grid_size:int=8, # G, the number of bumps, 2 to 1000
-        grid_range:tuple=(-2, 2), # where the middles of the first and the last bump are
-        bias:bool=True, # add a learned constant to each output
-        device:torch.device=None, # where the parameters live, as for nn.Linear
-        dtype:torch.dtype=None, # type of the parameters, as for nn.Linear
+    def __init__(
+        self,
+        in_features: int,  # number of inputs
+        out_features: int,  # number of outputs
+        grid_size: int = 8,  # G, the number of bumps, 2 to 1000
+        grid_range: tuple = (-2, 2),  # where the middles of the first and the last bump are
+        bias: bool = True,  # add a learned constant to each output
+        device: torch.device = None,  # where the parameters live, as for nn.Linear
+        dtype: torch.dtype = None,  # type of the parameters, as for nn.Linear
     ):
         self.grid_size = check_size('grid_size', grid_size, least=2, most=1000)
         self.grid_range = check_range('grid_range', grid_range)
-        self.step = (self.grid_range[1] - self.grid_range[0])/(self.grid_size - 1)
+        self.step = (self.grid_range[1] - self.grid_range[0]) / (self.grid_size - 1)
         super().__init__(in_features, out_features, 1 + self.grid_size, bias, device, dtype)
         self.register_buffer('grid', self.middles(self.coefficients))
 
@@ -37,10 +39,13 @@ class RadialLayer(BasisLayer):
         "Draw the parameters as FastKAN does, in its order: bumps from a normal distribution cut at ±2, of deviation 0.1; SiLU and bias as `nn.Linear`."
         c, bound = self.coefficients, self.in_features**-0.5
         with torch.no_grad():
-            drawn = nn.init.trunc_normal_(c.new_empty(self.out_features, self.in_features, self.grid_size), std=0.1)
+            drawn = nn.init.trunc_normal_(
+                c.new_empty(self.out_features, self.in_features, self.grid_size), std=0.1
+            )
             c[:, 1:] = drawn.mT
             c[:, 0] = torch.empty_like(c[:, 0]).uniform_(-bound, bound)
-            if self.bias is not None: self.bias.uniform_(-bound, bound)
+            if self.bias is not None:
+                self.bias.uniform_(-bound, bound)
 
     def middles(self, like):
         "The middles of the bumps, (grid_size,), of the type and on the device of a tensor."
@@ -53,7 +58,7 @@ class RadialLayer(BasisLayer):
 
     def distances(self, x):
         "u = (x - c)/h for each bump: (…, grid_size, in_features)."
-        return (x.unsqueeze(-2) - self.middles(x).unsqueeze(-1))*(1/self.step)
+        return (x.unsqueeze(-2) - self.middles(x).unsqueeze(-1)) * (1 / self.step)
 
     def expand(self, x):
         return torch.cat([F.silu(x).unsqueeze(-2), self.distances(x).square_().neg_().exp_()], -2)
@@ -61,28 +66,44 @@ class RadialLayer(BasisLayer):
     def slope(self, x, features, g):
         "The sum over basis functions of g times their derivative at x."
         sigmoid = x.sigmoid()
-        of_silu = torch.addcmul(sigmoid, features[..., 0, :], 1 - sigmoid)*g[..., 0, :]     # SiLU' = σ + SiLU·(1 - σ)
-        of_bumps = self.distances(x)*features[..., 1:, :]*g[..., 1:, :]
-        return of_silu - of_bumps.sum(-2)*(2/self.step)
+        # SiLU' = σ + SiLU·(1 - σ)
+        of_silu = torch.addcmul(sigmoid, features[..., 0, :], 1 - sigmoid) * g[..., 0, :]
+        of_bumps = self.distances(x) * features[..., 1:, :] * g[..., 1:, :]
+        return of_silu - of_bumps.sum(-2) * (2 / self.step)
 
     def _load_from_state_dict(self, state, prefix, *args):
         *_, errors = args
         theirs, ours = state.get(prefix + 'grid', self.grid), self.grid
-        if theirs.shape == ours.shape and not ours.is_meta and not torch.allclose(theirs.to(ours), ours, atol=1e-3*self.step):
+        if (
+            theirs.shape == ours.shape
+            and not ours.is_meta
+            and not torch.allclose(theirs.to(ours), ours, atol=1e-3 * self.step)
+        ):
             low, high = theirs[0].item(), theirs[-1].item()
-            errors.append(f'the bumps lie from {low:g} to {high:g}: make the layer with grid_range=({low:g}, {high:g})')
+            errors.append(
+                f'the bumps lie from {low:g} to {high:g}: make the layer with grid_range=({low:g}, {high:g})'
+            )
         super()._load_from_state_dict(state, prefix, *args)
 
-    def extra_repr(self): return f'{super().extra_repr()}, grid_size={self.grid_size}, grid_range={self.grid_range}'
+    def extra_repr(self):
+        return f'{super().extra_repr()}, grid_size={self.grid_size}, grid_range={self.grid_range}'
 
 # %% ../nbs/15_radial.ipynb #10b4bf90
 def from_fastkan(
-    state:dict, # the state_dict of a FastKANLayer
-)->dict: # of a RadialLayer
+    state: dict,  # the state_dict of a FastKANLayer
+) -> dict:  # of a RadialLayer
     "Return the parameters under our names: FastKAN has the bump last, and the SiLU's weights apart; `ValueError` if it normalizes its inputs."
-    if 'layernorm.weight' in state: raise ValueError('a FastKAN layer with a layer norm is no sum over its inputs, and has no counterpart here')
+    if 'layernorm.weight' in state:
+        raise ValueError(
+            'a FastKAN layer with a layer norm is no sum over its inputs, and has no counterpart here'
+        )
     silu = state['base_linear.weight']
     bumps = state['spline_linear.weight'].unflatten(1, (silu.shape[1], -1)).mT
-    return dict(coefficients=torch.cat([silu.unsqueeze(1), bumps], 1), bias=state['base_linear.bias'], grid=state['rbf.grid'])
+    return dict(
+        coefficients=torch.cat([silu.unsqueeze(1), bumps], 1),
+        bias=state['base_linear.bias'],
+        grid=state['rbf.grid'],
+    )
+
 
 LAYER = LayerRecord('radial', RadialLayer, 'Radial', lr=2e-2, effort=6, from_theirs=from_fastkan)

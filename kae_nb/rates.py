@@ -14,50 +14,63 @@ from .layers import RECORDS, record_of
 
 # %% ../nbs/27_rates.ipynb #99c1fa16
 def reach(
-    layer:nn.Module, # a layer with out_features, whose outputs have parameters of their own
-    x:torch.Tensor, # (n, in_features) some of its inputs
-)->float: # mean over rows and outputs
+    layer: nn.Module,  # a layer with out_features, whose outputs have parameters of their own
+    x: torch.Tensor,  # (n, in_features) some of its inputs
+) -> float:  # mean over rows and outputs
     "Return how far an output of a layer moves when each of its parameters moves by 1 in the direction that counts."
-    parameters, total = [p for p in layer.parameters() if p.requires_grad], 0.
-    if not parameters: return total
+    parameters, total = [p for p in layer.parameters() if p.requires_grad], 0.0
+    if not parameters:
+        return total
     with evaluation_mode(layer), torch.enable_grad():
         for row in x:
             slopes = torch.autograd.grad(layer(row[None]).sum(), parameters, allow_unused=True)
             total += sum(slope.abs().sum().item() for slope in slopes if slope is not None)
-    return total/(len(x)*layer.out_features)
+    return total / (len(x) * layer.out_features)
 
 # %% ../nbs/27_rates.ipynb #ab5ae4ba
 LEARNING_RATES = {name: record.lr for name, record in RECORDS.items()}
-REACH = 2.5         # how far a step may move an output of a layer, in units of that output
+REACH = 2.5  # how far a step may move an output of a layer, in units of that output
 
 # %% ../nbs/27_rates.ipynb #b18323b8
 def default_lr(
-    model, # an AutoEncoder, or any module
-    optimizer:str='adam', # a name in OPTIMIZERS
-)->float: # highest learning rate of the one-cycle schedule
+    model,  # an AutoEncoder, or any module
+    optimizer: str = 'adam',  # a name in OPTIMIZERS
+) -> float:  # highest learning rate of the one-cycle schedule
     "Return the learning rate for the model's layer, the lowest of them if nothing is known about it; `ValueError` for SGD, which has none."
-    if optimizer == 'sgd': raise ValueError("there is no default learning rate for optimizer='sgd'; give lr, 1 to 100 for images in [0, 1]")
-    try: return record_of(model.layer).lr
-    except (AttributeError, TypeError, ValueError): return min(LEARNING_RATES.values())         # a module of another kind
+    if optimizer == 'sgd':
+        raise ValueError(
+            "there is no default learning rate for optimizer='sgd'; give lr, 1 to 100 for images in [0, 1]"
+        )
+    try:
+        return record_of(model.layer).lr
+    # a module of another kind
+    except (AttributeError, TypeError, ValueError):
+        return min(LEARNING_RATES.values())
 
 # %% ../nbs/27_rates.ipynb #7a1ca598
 def layer_rates(
-    model:nn.Module, # any module
-    x:torch.Tensor, # (n, d) training images, on the device of the model
-    lr:float, # the highest rate
-)->list: # of float, one for each of model.parameters()
+    model: nn.Module,  # any module
+    x: torch.Tensor,  # (n, d) training images, on the device of the model
+    lr: float,  # the highest rate
+) -> list:  # of float, one for each of model.parameters()
     "Return a learning rate for each parameter: `lr`, or less where a step would move an output of its layer by more than `REACH`."
     inputs = {}
-    def note(layer, args): inputs[layer] = args[0].detach().reshape(-1, args[0].shape[-1])
+
+    def note(layer, args):
+        inputs[layer] = args[0].detach().reshape(-1, args[0].shape[-1])
+
     layers = [part for part in model.modules() if isinstance(part, (nn.Linear, BasisLayer))]
     hooks = [layer.register_forward_pre_hook(note) for layer in layers]
     try:
-        with evaluation_mode(model), torch.no_grad(): model(x[::max(1, len(x)//16)][:16])
+        with evaluation_mode(model), torch.no_grad():
+            model(x[:: max(1, len(x) // 16)][:16])
     finally:
-        for hook in hooks: hook.remove()
+        for hook in hooks:
+            hook.remove()
     rates = {p: lr for p in model.parameters()}
     for layer, seen in inputs.items():
         moved = reach(layer, seen)
         for p in layer.parameters():
-            if moved*rates[p] > REACH: rates[p] = float(f'{REACH/moved:.1e}')
+            if moved * rates[p] > REACH:
+                rates[p] = float(f'{REACH / moved:.1e}')
     return list(rates.values())

@@ -21,81 +21,109 @@ from .layer import check_size
 
 # %% ../nbs/30_reconstruction.ipynb #8c9bb1bd
 def as_images(
-    x, # (n, d) images, a tensor or an array of floats
-    model=None, # the model that shall take them
-)->torch.Tensor: # (n, d) float32 or float64
+    x,  # (n, d) images, a tensor or an array of floats
+    model=None,  # the model that shall take them
+) -> torch.Tensor:  # (n, d) float32 or float64
     "Return images as a tensor; `TypeError` for what is no array, `ValueError` if there are none, if they hold NaN, are no floats, or do not fit the model."
     if not isinstance(x, torch.Tensor):
         array = np.ascontiguousarray(x)
-        if array.dtype.kind not in 'biufc': raise TypeError(f'expected images as floats, (n, d), got {type(x).__name__} of type {array.dtype}')
+        if array.dtype.kind not in 'biufc':
+            raise TypeError(
+                f'expected images as floats, (n, d), got {type(x).__name__} of type {array.dtype}'
+            )
         x = torch.as_tensor(array.astype(array.dtype.newbyteorder('='), copy=False))
-    if x.ndim != 2 or not x.numel(): raise ValueError(f'expected images of shape (n, d) with n > 0, got {tuple(x.shape)}')
-    if not x.is_floating_point(): raise ValueError(f'expected images as floats, got {x.dtype}; divide bytes by 255')
-    if not all(torch.isfinite(part).all() for part in x.split(4096)): raise ValueError('the images hold NaN or infinite values')
+    if x.ndim != 2 or not x.numel():
+        raise ValueError(f'expected images of shape (n, d) with n > 0, got {tuple(x.shape)}')
+    if not x.is_floating_point():
+        raise ValueError(f'expected images as floats, got {x.dtype}; divide bytes by 255')
+    if not all(torch.isfinite(part).all() for part in x.split(4096)):
+        raise ValueError('the images hold NaN or infinite values')
     takes = getattr(model, 'in_features', getattr(model, 'n_features_in_', x.shape[1]))
-    if takes != x.shape[1]: raise ValueError(f'the model takes images of {takes} pixels, got {x.shape[1]}')
+    if takes != x.shape[1]:
+        raise ValueError(f'the model takes images of {takes} pixels, got {x.shape[1]}')
     return x.detach().to(torch.promote_types(x.dtype, torch.float32))
 
 # %% ../nbs/30_reconstruction.ipynb #14121c68
 def codes_of(
-    model, # an AutoEncoder, any module with encode, or a fitted scikit-learn transformer
-    x, # (n, d) images
-)->torch.Tensor: # (n, latent_dim) codes, float32 or float64 as the model makes them, on the CPU
+    model,  # an AutoEncoder, any module with encode, or a fitted scikit-learn transformer
+    x,  # (n, d) images
+) -> torch.Tensor:  # (n, latent_dim) codes, float32 or float64 as the model makes them, on the CPU
     "Return the codes of images; `TypeError` for a model without codes, `ValueError` if it does not return one finite row an image."
     if not any(hasattr(model, name) for name in ('encode', SCIKIT_LEARN['encode'])):
-        raise TypeError(f'a model must have encode or transform to make codes, {type(model).__name__} has neither')
+        raise TypeError(
+            f'a model must have encode or transform to make codes, {type(model).__name__} has neither'
+        )
     x = as_images(x, model)
     z = encode(model, x).cpu()
     if z.ndim != 2 or len(z) != len(x):
-        raise ValueError(f'the model returned codes of shape {tuple(z.shape)} for {len(x)} images, expected ({len(x)}, latent_dim)')
-    if not torch.isfinite(z).all(): raise ValueError('the codes hold NaN or infinite values')
+        raise ValueError(
+            f'the model returned codes of shape {tuple(z.shape)} for {len(x)} images, expected ({len(x)}, latent_dim)'
+        )
+    if not torch.isfinite(z).all():
+        raise ValueError('the codes hold NaN or infinite values')
     return z.to(torch.promote_types(z.dtype, torch.float32))
 
 # %% ../nbs/30_reconstruction.ipynb #2a57180d
 def image_scores(
-    model, # as for reconstruct
-    x, # (n, d) images to encode and decode
-    score, # called with reconstructions and targets, both (b, d), returns b scores, or a row for each
-    target=None, # (n, d) images to compare with, else x itself
-    batch_size:int=2048, # images at a time, bounds the memory
-    clip:bool=False, # cut reconstructions to [0, 1]: for images that are known to lie there
-)->torch.Tensor: # the scores of all images, on the CPU
+    model,  # as for reconstruct
+    x,  # (n, d) images to encode and decode
+    # called with reconstructions and targets, both (b, d), returns b scores, or a row for each
+    score,
+    target=None,  # (n, d) images to compare with, else x itself
+    batch_size: int = 2048,  # images at a time, bounds the memory
+    clip: bool = False,  # cut reconstructions to [0, 1]: for images that are known to lie there
+) -> torch.Tensor:  # the scores of all images, on the CPU
     "Return a score of each image's reconstruction; `ValueError` if the model returns other shapes than it was given, or NaN."
     x = as_images(x, model)
     target = x if target is None else as_images(target)
-    if target.shape != x.shape: raise ValueError(f'{tuple(x.shape)} images cannot be compared with {tuple(target.shape)}')
+    if target.shape != x.shape:
+        raise ValueError(f'{tuple(x.shape)} images cannot be compared with {tuple(target.shape)}')
     scores = []
-    for images, targets in zip(x.split(check_size('batch_size', batch_size)), target.split(batch_size)):
+    for images, targets in zip(
+        x.split(check_size('batch_size', batch_size)), target.split(batch_size)
+    ):
         result = reconstruct(model, images, batch_size).to(targets.device)
-        if result.shape != targets.shape: raise ValueError(f'the model returned {tuple(result.shape)} for images of shape {tuple(targets.shape)}')
-        if not torch.isfinite(result).all(): raise ValueError('the reconstructions hold NaN or infinite values')
-        if clip: result = result.clamp(0, 1)                    # after the check: a cut would hide infinity
+        if result.shape != targets.shape:
+            raise ValueError(
+                f'the model returned {tuple(result.shape)} for images of shape {tuple(targets.shape)}'
+            )
+        if not torch.isfinite(result).all():
+            raise ValueError('the reconstructions hold NaN or infinite values')
+        if clip:
+            result = result.clamp(0, 1)  # after the check: a cut would hide infinity
         precise = torch.promote_types(result.dtype, targets.dtype)
         scores.append(score(result.to(precise), targets.to(precise)).cpu())
     return torch.cat(scores)
 
 # %% ../nbs/30_reconstruction.ipynb #f4521d43
 def value_range(
-    x, # (n, d) images
-    data_range=None, # (smallest, largest) value that a pixel can have, such as dataset.data_range
-)->tuple: # (low, high), two floats
+    x,  # (n, d) images
+    # (smallest, largest) value that a pixel can have, such as dataset.data_range
+    data_range=None,
+) -> tuple:  # (low, high), two floats
     "Return the given range, else (0, 1) or (−1, 1) if all values lie in it, else the smallest and largest value; `ValueError` for what is no range."
     if data_range is None:
         low, high = torch.as_tensor(x).aminmax()
         low, high = low.item(), high.item()
         return usual_range(low, high) or (low, high if high > low else low + 1)
-    try: low, high = map(float, data_range)
+    try:
+        low, high = map(float, data_range)
     except (TypeError, ValueError):
-        raise ValueError(f'data_range must be the smallest and the largest value of a pixel, such as (0, 1), got {data_range!r}') from None
-    if not -math.inf < low < high < math.inf: raise ValueError(f'data_range must go from a smaller to a larger value, got {data_range!r}')
+        raise ValueError(
+            f'data_range must be the smallest and the largest value of a pixel, such as (0, 1), got {data_range!r}'
+        ) from None
+    if not -math.inf < low < high < math.inf:
+        raise ValueError(
+            f'data_range must go from a smaller to a larger value, got {data_range!r}'
+        )
     return low, high
 
 # %% ../nbs/30_reconstruction.ipynb #3f12868d
 def cuts(
-    x, # (n, d) images
-    clip:bool, # whether it was asked for
-    protocol:str=None, # None, or 'paper', which cuts where the images lie in [0, 1]
-)->bool: # whether reconstructions are cut to [0, 1]
+    x,  # (n, d) images
+    clip: bool,  # whether it was asked for
+    protocol: str = None,  # None, or 'paper', which cuts where the images lie in [0, 1]
+) -> bool:  # whether reconstructions are cut to [0, 1]
     "Return whether to cut reconstructions of these images."
     return bool(clip) or (check_protocol(protocol) == 'paper' and value_range(x) == (0, 1))
 
@@ -103,137 +131,188 @@ def cuts(
 def _pairs(a, b):
     "Two sets of images as floats of one type, at least single precision; `ValueError` if they are no pairs, or no floats."
     a, b = torch.as_tensor(a), torch.as_tensor(b)
-    if a.ndim != 2 or a.shape != b.shape: raise ValueError(f'expected pairs of images (n, d), got shapes {tuple(a.shape)} and {tuple(b.shape)}')
+    if a.ndim != 2 or a.shape != b.shape:
+        raise ValueError(
+            f'expected pairs of images (n, d), got shapes {tuple(a.shape)} and {tuple(b.shape)}'
+        )
     for x in (a, b):
-        if not x.is_floating_point(): raise ValueError(f'expected images as floats, got {x.dtype}; bytes cannot be subtracted')
+        if not x.is_floating_point():
+            raise ValueError(
+                f'expected images as floats, got {x.dtype}; bytes cannot be subtracted'
+            )
     precise = torch.promote_types(torch.promote_types(a.dtype, b.dtype), torch.float32)
     return a.to(precise), b.to(precise)
 
+
 def squared_errors(
-    a, # (n, d) images
-    b, # (n, d) images
-)->torch.Tensor: # (n,) mean squared error for a pixel
+    a,  # (n, d) images
+    b,  # (n, d) images
+) -> torch.Tensor:  # (n,) mean squared error for a pixel
     "Return the mean squared difference of each pair of images; `ValueError` if they are no pairs, or no floats."
     a, b = _pairs(a, b)
     return (a - b).square().mean(1)
 
 # %% ../nbs/30_reconstruction.ipynb #902d0823
 def reconstruction_mse(
-    model, # an AutoEncoder, any module with encode and decode, or a fitted scikit-learn transformer
-    x, # (n, d) images
-    protocol:str=None, # None for the mean over images, 'paper' for the mean over batches of 256
-    clip:bool=False, # cut reconstructions to [0, 1]: for images that are known to lie there
-)->float: # mean squared error for a pixel
+    # an AutoEncoder, any module with encode and decode, or a fitted scikit-learn transformer
+    model,
+    x,  # (n, d) images
+    protocol: str = None,  # None for the mean over images, 'paper' for the mean over batches of 256
+    clip: bool = False,  # cut reconstructions to [0, 1]: for images that are known to lie there
+) -> float:  # mean squared error for a pixel
     "Return the mean squared error between images and their reconstructions; `ValueError` for what `image_scores` refuses."
     x = as_images(x, model)
-    return mean_error(image_scores(model, x, squared_errors, clip=cuts(x, clip, protocol)), protocol)
+    return mean_error(
+        image_scores(model, x, squared_errors, clip=cuts(x, clip, protocol)), protocol
+    )
 
 # %% ../nbs/30_reconstruction.ipynb #e1c278f1
 def _width(data_range):
     "The width of a range, checked."
-    try: width = float(data_range)
+    try:
+        width = float(data_range)
     except (TypeError, ValueError):
-        raise ValueError(f'data_range must be a number, largest minus smallest value, got {data_range!r}') from None
-    if not 0 < width < math.inf: raise ValueError(f'data_range must be above 0 and finite, got {data_range}')
+        raise ValueError(
+            f'data_range must be a number, largest minus smallest value, got {data_range!r}'
+        ) from None
+    if not 0 < width < math.inf:
+        raise ValueError(f'data_range must be above 0 and finite, got {data_range}')
     return width
 
+
 def psnr(
-    a, # (n, d) images
-    b, # (n, d) images
-    data_range:float=1.0, # width of the range of pixels: 1 for [0, 1], 2 for [−1, 1], 255 for bytes as floats
-)->torch.Tensor: # (n,) decibels
+    a,  # (n, d) images
+    b,  # (n, d) images
+    # width of the range of pixels: 1 for [0, 1], 2 for [−1, 1], 255 for bytes as floats
+    data_range: float = 1.0,
+) -> torch.Tensor:  # (n,) decibels
     "Return the peak signal-to-noise ratio of each pair of images, infinite where the two are equal; `ValueError` for no range or no pairs."
-    return 20*math.log10(_width(data_range)) - 10*squared_errors(a, b).log10()
+    return 20 * math.log10(_width(data_range)) - 10 * squared_errors(a, b).log10()
 
 # %% ../nbs/30_reconstruction.ipynb #77de308a
 def check_shape(
-    image_shape, # what the user gave
-    d:int=None, # number of pixels that it must have
-)->tuple: # (height, width), or (3, height, width)
+    image_shape,  # what the user gave
+    d: int = None,  # number of pixels that it must have
+) -> tuple:  # (height, width), or (3, height, width)
     "Return the shape of images, or raise a `ValueError` if it is none, or does not fit."
-    try: shape = tuple(check_size('image_shape', side) for side in image_shape)
-    except (TypeError, ValueError): shape = ()
-    if len(shape) not in (2, 3): raise ValueError(f'image_shape must be (height, width) or (3, height, width), got {image_shape!r}')
-    if d is not None and math.prod(shape) != d: raise ValueError(f'images of {d} pixels cannot be {"×".join(map(str, shape))}')
+    try:
+        shape = tuple(check_size('image_shape', side) for side in image_shape)
+    except (TypeError, ValueError):
+        shape = ()
+    if len(shape) not in (2, 3):
+        raise ValueError(
+            f'image_shape must be (height, width) or (3, height, width), got {image_shape!r}'
+        )
+    if d is not None and math.prod(shape) != d:
+        raise ValueError(f'images of {d} pixels cannot be {"×".join(map(str, shape))}')
     return shape
 
 # %% ../nbs/30_reconstruction.ipynb #35e70e92
 def ssim(
-    a, # (n, d) images
-    b, # (n, d) images
-    image_shape, # (height, width) or (3, height, width), at least 7 by 7
-    data_range:float=1.0, # width of the range of pixels, as for psnr
-)->torch.Tensor: # (n,) similarities, at most 1
+    a,  # (n, d) images
+    b,  # (n, d) images
+    image_shape,  # (height, width) or (3, height, width), at least 7 by 7
+    data_range: float = 1.0,  # width of the range of pixels, as for psnr
+) -> torch.Tensor:  # (n,) similarities, at most 1
     "Return the mean structural similarity of each pair of images, in color the mean over the three channels; `ValueError` for images smaller than a window."
     (a, b), side = _pairs(a, b), 7
     *color, h, w = check_shape(image_shape, a.shape[1])
-    if min(h, w) < side: raise ValueError(f'SSIM needs images of at least {side}×{side} pixels, got {h}×{w}')
+    if min(h, w) < side:
+        raise ValueError(f'SSIM needs images of at least {side}×{side} pixels, got {h}×{w}')
     a, b = (x.reshape(-1, *(color or [1]), h, w) for x in (a, b))
     mean = lambda image: F.avg_pool2d(image, side, stride=1)
-    sample = side**2 / (side**2 - 1)                            # from mean squares to sample variances
+    sample = side**2 / (side**2 - 1)  # from mean squares to sample variances
     mean_a, mean_b = mean(a), mean(b)
-    var_a, var_b = sample*(mean(a*a) - mean_a**2), sample*(mean(b*b) - mean_b**2)
-    covariance = sample*(mean(a*b) - mean_a*mean_b)
-    c1, c2 = (0.01*_width(data_range))**2, (0.03*_width(data_range))**2
-    similarity = (2*mean_a*mean_b + c1)*(2*covariance + c2) / ((mean_a**2 + mean_b**2 + c1)*(var_a + var_b + c2))
+    var_a, var_b = sample * (mean(a * a) - mean_a**2), sample * (mean(b * b) - mean_b**2)
+    covariance = sample * (mean(a * b) - mean_a * mean_b)
+    c1, c2 = (0.01 * _width(data_range)) ** 2, (0.03 * _width(data_range)) ** 2
+    similarity = (
+        (2 * mean_a * mean_b + c1)
+        * (2 * covariance + c2)
+        / ((mean_a**2 + mean_b**2 + c1) * (var_a + var_b + c2))
+    )
     return similarity.flatten(1).mean(1)
 
 # %% ../nbs/30_reconstruction.ipynb #508942c5
 def evaluate_reconstruction(
-    model, # an AutoEncoder, any module with encode and decode, or a fitted scikit-learn transformer
-    x, # (n, d) images
-    image_shape, # (height, width) or (3, height, width)
-    protocol:str=None, # None for the mean error over images, 'paper' for the mean over batches of 256
-    clip:bool=False, # cut reconstructions to [0, 1]: for images that are known to lie there
-    data_range=None, # (smallest, largest) value of a pixel, such as dataset.data_range, else seen from x
-)->dict: # reconstruction_mse, psnr in decibels, ssim
+    # an AutoEncoder, any module with encode and decode, or a fitted scikit-learn transformer
+    model,
+    x,  # (n, d) images
+    image_shape,  # (height, width) or (3, height, width)
+    # None for the mean error over images, 'paper' for the mean over batches of 256
+    protocol: str = None,
+    clip: bool = False,  # cut reconstructions to [0, 1]: for images that are known to lie there
+    # (smallest, largest) value of a pixel, such as dataset.data_range, else seen from x
+    data_range=None,
+) -> dict:  # reconstruction_mse, psnr in decibels, ssim
     "Return the three measures of reconstruction, means over images; images too small for SSIM have none (NaN)."
     x = as_images(x, model)
     large = min(check_shape(image_shape, x.shape[1])[-2:]) >= 7
     low, high = value_range(x, data_range)
+
     def score(a, b):
-        similarity = ssim(a, b, image_shape, high - low) if large else torch.full((len(a),), torch.nan, dtype=a.dtype, device=a.device)
+        similarity = (
+            ssim(a, b, image_shape, high - low)
+            if large
+            else torch.full((len(a),), torch.nan, dtype=a.dtype, device=a.device)
+        )
         return torch.stack([squared_errors(a, b), psnr(a, b, high - low), similarity], 1)
-    errors, decibels, similarities = image_scores(model, x, score, clip=cuts(x, clip, protocol)).T.contiguous()
-    return dict(reconstruction_mse=mean_error(errors, protocol), psnr=decibels.mean().item(), ssim=similarities.mean().item())
+
+    errors, decibels, similarities = image_scores(
+        model, x, score, clip=cuts(x, clip, protocol)
+    ).T.contiguous()
+    return dict(
+        reconstruction_mse=mean_error(errors, protocol),
+        psnr=decibels.mean().item(),
+        ssim=similarities.mean().item(),
+    )
 
 # %% ../nbs/30_reconstruction.ipynb #55c4a2b4
 def plain(
-    text, # a name from a user
-)->str: # a text for matplotlib
+    text,  # a name from a user
+) -> str:  # a text for matplotlib
     "Return a text that matplotlib draws as it stands: no formula between dollar signs, no name that a legend leaves out, no half of a character."
     text = str(text).encode('utf-8', 'backslashreplace').decode().replace('$', r'\$')
     return f' {text}' if text.startswith('_') else text
 
 # %% ../nbs/30_reconstruction.ipynb #4d624148
 def show_rows(
-    rows, # (name, images) pairs, or a dict; each (n, d) images for one row of the picture
-    image_shape, # (height, width) or (3, height, width)
-    ax=None, # matplotlib axes to draw in, else new ones
-    data_range=None, # (smallest, largest) value of a pixel, such as dataset.data_range, else seen from the first row
-    **options, # passed on to imshow, such as cmap='magma'
+    rows,  # (name, images) pairs, or a dict; each (n, d) images for one row of the picture
+    image_shape,  # (height, width) or (3, height, width)
+    ax=None,  # matplotlib axes to draw in, else new ones
+    # (smallest, largest) value of a pixel, such as dataset.data_range, else seen from the first
+    # row
+    data_range=None,
+    **options,  # passed on to imshow, such as cmap='magma'
 ):
     "Draw rows of images with their names; return the axes. `ValueError` if there are none, or they do not fit the shape."
     import matplotlib.pyplot as plt
+
     rows = list(rows.items() if isinstance(rows, dict) else rows)
     names = [plain(name) for name, _ in rows]
     images = [torch.as_tensor(row).detach().float().cpu() for _, row in rows]
     if not images or images[0].ndim != 2 or any(row.shape != images[0].shape for row in images):
-        raise ValueError(f'expected rows of images, each (n, d), got shapes {", ".join(str(tuple(row.shape)) for row in images) or "none"}')
+        raise ValueError(
+            f'expected rows of images, each (n, d), got shapes {", ".join(str(tuple(row.shape)) for row in images) or "none"}'
+        )
     image_shape = check_shape(image_shape, images[0].shape[1])
     images, (low, high) = torch.stack(images), value_range(images[0], data_range)
     options = {'cmap': 'gray_r', **options}
     white = paper_value(image_shape, options['cmap'])
-    if len(image_shape) == 3: images = (images - low)/(high - low)         # imshow takes colors in [0, 1]
-    else: options, white = {'vmin': low, 'vmax': high, **options}, low + white*(high - low)
-    gap, n = max(image_shape[-2:])//8, images.shape[1]          # white space around each image
-    if ax is None: ax = plt.subplots(figsize=(0.8*n + 1, 0.85*len(names)))[1]
+    if len(image_shape) == 3:
+        images = (images - low) / (high - low)  # imshow takes colors in [0, 1]
+    else:
+        options, white = {'vmin': low, 'vmax': high, **options}, low + white * (high - low)
+    gap, n = max(image_shape[-2:]) // 8, images.shape[1]  # white space around each image
+    if ax is None:
+        ax = plt.subplots(figsize=(0.8 * n + 1, 0.85 * len(names)))[1]
     ax.imshow(tile(images, image_shape, (gap, gap, gap, gap), white), **options)
-    h = image_shape[-2] + 2*gap
-    ax.set_yticks([h*(i + 0.5) - 0.5 for i in range(len(names))], names)
+    h = image_shape[-2] + 2 * gap
+    ax.set_yticks([h * (i + 0.5) - 0.5 for i in range(len(names))], names)
     ax.set_xticks([])
     ax.tick_params(length=0)
-    for side in ax.spines.values(): side.set_visible(False)
+    for side in ax.spines.values():
+        side.set_visible(False)
     return ax
 
 # %% ../nbs/30_reconstruction.ipynb #a4b09ddc
@@ -241,59 +320,71 @@ def show_rows(
 def closed_figures():
     "Close the figures that are made while the block runs, after an error too; those that were open stay open."
     import matplotlib.pyplot as plt
+
     before = set(plt.get_fignums())
-    try: yield
+    try:
+        yield
     finally:
-        for number in set(plt.get_fignums()) - before: plt.close(number)
+        for number in set(plt.get_fignums()) - before:
+            plt.close(number)
 
 # %% ../nbs/30_reconstruction.ipynb #f4cdc17e
 def check_models(
-    models, # what the user gave
-)->dict: # models by name
+    models,  # what the user gave
+) -> dict:  # models by name
     "Return the models, or raise a `TypeError` if they are no dict, or a `ValueError` if there are none."
-    if not isinstance(models, dict): raise TypeError(f'models must be a dict of models by name, got {type(models).__name__}')
-    if not models: raise ValueError('models must hold at least one model, got none')
+    if not isinstance(models, dict):
+        raise TypeError(f'models must be a dict of models by name, got {type(models).__name__}')
+    if not models:
+        raise ValueError('models must hold at least one model, got none')
     return models
 
 # %% ../nbs/30_reconstruction.ipynb #bca7aabd
 def show_reconstructions(
-    models:dict, # models by the name to write beside their row
-    x, # (n, d) images
-    image_shape, # (height, width) or (3, height, width)
-    n:int=10, # how many of the first images
-    ax=None, # matplotlib axes to draw in, else new ones
-    cmap:str='gray_r', # how gray is drawn, see Dataset
-    data_range=None, # (smallest, largest) value of a pixel, such as dataset.data_range, else seen from x
+    models: dict,  # models by the name to write beside their row
+    x,  # (n, d) images
+    image_shape,  # (height, width) or (3, height, width)
+    n: int = 10,  # how many of the first images
+    ax=None,  # matplotlib axes to draw in, else new ones
+    cmap: str = 'gray_r',  # how gray is drawn, see Dataset
+    # (smallest, largest) value of a pixel, such as dataset.data_range, else seen from x
+    data_range=None,
 ):
     "Draw `n` originals and below them each model's reconstructions; return the axes."
-    x = as_images(x[:check_size('n', n)])
+    x = as_images(x[: check_size('n', n)])
     rows = {name: reconstruct(model, x) for name, model in check_models(models).items()}
     return show_rows([('original', x), *rows.items()], image_shape, ax, data_range, cmap=cmap)
 
 # %% ../nbs/30_reconstruction.ipynb #7b7b4801
 def show_extremes(
-    model, # as for reconstruct
-    x, # (n, d) images
-    image_shape, # (height, width) or (3, height, width)
-    n:int=8, # how many of each
-    ax=None, # matplotlib axes to draw in, else new ones
-    cmap:str='gray_r', # how gray is drawn, see Dataset
-    clip:bool=False, # cut reconstructions to [0, 1]: for images that are known to lie there
-    data_range=None, # (smallest, largest) value of a pixel, such as dataset.data_range, else seen from x
+    model,  # as for reconstruct
+    x,  # (n, d) images
+    image_shape,  # (height, width) or (3, height, width)
+    n: int = 8,  # how many of each
+    ax=None,  # matplotlib axes to draw in, else new ones
+    cmap: str = 'gray_r',  # how gray is drawn, see Dataset
+    clip: bool = False,  # cut reconstructions to [0, 1]: for images that are known to lie there
+    # (smallest, largest) value of a pixel, such as dataset.data_range, else seen from x
+    data_range=None,
 ):
     "Draw the `n` images with the smallest and the `n` with the largest error, each above its reconstruction; return the axes."
     x, n = as_images(x, model), check_size('n', n)
     order = image_scores(model, x, squared_errors, clip=clip).argsort(stable=True).to(x.device)
     best, worst = x[order[:n]], x[order.flip(0)[:n]]
-    rows = [('best', best), ('decoded', reconstruct(model, best)), ('worst', worst), ('decoded', reconstruct(model, worst))]
+    rows = [
+        ('best', best),
+        ('decoded', reconstruct(model, best)),
+        ('worst', worst),
+        ('decoded', reconstruct(model, worst)),
+    ]
     return show_rows(rows, image_shape, ax, value_range(x, data_range), cmap=cmap)
 
 # %% ../nbs/30_reconstruction.ipynb #733d09d7
 def pixel_errors(
-    model, # as for reconstruct
-    x, # (n, d) images
-    clip:bool=False, # cut reconstructions to [0, 1]: for images that are known to lie there
-)->torch.Tensor: # (d,) mean squared error of each pixel
+    model,  # as for reconstruct
+    x,  # (n, d) images
+    clip: bool = False,  # cut reconstructions to [0, 1]: for images that are known to lie there
+) -> torch.Tensor:  # (d,) mean squared error of each pixel
     "Return the mean squared error of each pixel, over images."
     x, squares = as_images(x, model), lambda a, b: (a - b).square()
     sums = [image_scores(model, batch, squares, clip=clip).sum(0) for batch in x.split(2048)]
@@ -301,19 +392,27 @@ def pixel_errors(
 
 # %% ../nbs/30_reconstruction.ipynb #a831a507
 def show_pixel_errors(
-    models:dict, # models by name
-    x, # (n, d) images
-    image_shape, # (height, width) or (3, height, width)
-    clip:bool=False, # cut reconstructions to [0, 1]: for images that are known to lie there
+    models: dict,  # models by name
+    x,  # (n, d) images
+    image_shape,  # (height, width) or (3, height, width)
+    clip: bool = False,  # cut reconstructions to [0, 1]: for images that are known to lie there
 ):
     "Draw each model's error by pixel, all on one scale; return the figure."
     import matplotlib.pyplot as plt
+
     x = as_images(x)
     _, h, w = (1, *check_shape(image_shape, x.shape[1]))[-3:]
-    maps = {name: pixel_errors(model, x, clip).reshape(-1, h, w).mean(0) for name, model in check_models(models).items()}
-    figure, axes = plt.subplots(1, len(maps), figsize=(1.5*len(maps) + 1.2, 2), layout='constrained', squeeze=False)
+    maps = {
+        name: pixel_errors(model, x, clip).reshape(-1, h, w).mean(0)
+        for name, model in check_models(models).items()
+    }
+    figure, axes = plt.subplots(
+        1, len(maps), figsize=(1.5 * len(maps) + 1.2, 2), layout='constrained', squeeze=False
+    )
     for ax, (name, errors) in zip(axes[0], maps.items()):
-        picture = ax.imshow(errors, cmap='magma', vmin=0, vmax=max(errors.max() for errors in maps.values()))
+        picture = ax.imshow(
+            errors, cmap='magma', vmin=0, vmax=max(errors.max() for errors in maps.values())
+        )
         ax.set_title(plain(name), fontsize=9)
         ax.set(xticks=[], yticks=[])
     figure.colorbar(picture, ax=axes, label='MSE of the pixel', shrink=0.8)

@@ -17,7 +17,21 @@ from .console import one_line_errors, say
 from .convergence import convergence_jobs, plot_convergence
 from .data import load_dataset
 from .evaluation import report
-from .experiments import MODELS, RATES, SEEDS, Store, as_frame, check_engine, checksum, grid, job_key, pack, restore, run_grid, unpack
+from kae_nb.experiments import (
+    MODELS,
+    RATES,
+    SEEDS,
+    Store,
+    as_frame,
+    check_engine,
+    checksum,
+    grid,
+    job_key,
+    pack,
+    restore,
+    run_grid,
+    unpack,
+)
 from .files import locked, remove_leftovers, write_safely
 from .layer import check_device, check_size
 from .layers import find_model, record_of
@@ -28,81 +42,120 @@ from .training import check_compiler, check_rate, hardware
 
 # %% ../nbs/55_reproduce.ipynb #6b1fe33c
 def paper_jobs(
-    datasets:dict, # Datasets by name
-    latent_dims=(16, 32), # sizes of the code
-    models=MODELS, # what AutoEncoder takes, by name
-    lrs=RATES, # learning rates
-    weight_decays=RATES, # weight decays
-    seeds=SEEDS, # of the models' first parameters, and of what is drawn to measure them
-    epochs:int=10, # passes over the training images
-    figures:bool=True, # the jobs for Figures 3 and 4 as well
-)->list: # of jobs
+    datasets: dict,  # Datasets by name
+    latent_dims=(16, 32),  # sizes of the code
+    models=MODELS,  # what AutoEncoder takes, by name
+    lrs=RATES,  # learning rates
+    weight_decays=RATES,  # weight decays
+    seeds=SEEDS,  # of the models' first parameters, and of what is drawn to measure them
+    epochs: int = 10,  # passes over the training images
+    figures: bool = True,  # the jobs for Figures 3 and 4 as well
+) -> list:  # of jobs
     "Return the jobs behind the paper's tables and figures; `ValueError` or `TypeError` for values that cannot be."
     for name, dataset in datasets.items():
         most = min(dataset.x_train.shape)
         for dim in latent_dims:
-            if dim > most: raise ValueError(f'latent_dims must be at most {most} for {name}, the number of its pixels or training images, got {dim}')
+            if dim > most:
+                raise ValueError(
+                    f'latent_dims must be at most {most} for {name}, the number of its pixels or training images, got {dim}'
+                )
     data = {name: checksum(dataset) for name, dataset in datasets.items()}
     jobs = grid(data, latent_dims, models, lrs, weight_decays, seeds, epochs)
     if figures:
-        jobs += convergence_jobs(data, latent_dims[:1], models, seeds[:3], 5*epochs)
+        jobs += convergence_jobs(data, latent_dims[:1], models, seeds[:3], 5 * epochs)
         for name, dataset in datasets.items():
             larger = capacity_models(dataset.in_features, latent_dims[0])
-            jobs += grid({name: data[name]}, latent_dims[:1], larger, lrs, weight_decays, seeds, epochs, pca=False)
+            jobs += grid(
+                {name: data[name]},
+                latent_dims[:1],
+                larger,
+                lrs,
+                weight_decays,
+                seeds,
+                epochs,
+                pca=False,
+            )
     return jobs
 
 # %% ../nbs/55_reproduce.ipynb #61a3c338
 def write_report(
-    frame, # results, from as_frame
-    out, # folder, made if need be
-    epochs:int=10, # of the runs behind the tables
-    about={}, # what the page says at the top, by name
-    left_out={}, # what is missing from the results, and why
-)->list: # of the files
+    frame,  # results, from as_frame
+    out,  # folder, made if need be
+    epochs: int = 10,  # of the runs behind the tables
+    about={},  # what the page says at the top, by name
+    left_out={},  # what is missing from the results, and why
+) -> list:  # of the files
     "Write report.html, cells.csv and the figures; return their paths. Warns of what cannot be made; `ValueError` if there are no such runs, `OSError` if nothing can be written."
     runs = frame[frame.epochs.isin([0, epochs])] if len(frame) else frame
     tables, out, missing = runs[~runs.model.isin(LARGER)] if len(runs) else runs, Path(out), {}
-    if tables.empty: raise ValueError(f'there are no runs of {epochs} epochs to report')
-    makers = {f'{METRICS[metric][0]}{", by the paper" if protocol else ""}': lambda metric=metric, protocol=protocol: table(tables, metric, protocol).to_html()
-              for protocol in ('paper', None) for metric in METRICS if protocol or metric != 'accuracy_1nn'}
+    if tables.empty:
+        raise ValueError(f'there are no runs of {epochs} epochs to report')
+    makers = {
+        f'{METRICS[metric][0]}{", by the paper" if protocol else ""}': lambda metric=metric, protocol=protocol: (
+            table(tables, metric, protocol).to_html()
+        )
+        for protocol in ('paper', None)
+        for metric in METRICS
+        if protocol or metric != 'accuracy_1nn'
+    }
     html = ''.join(_made(makers, missing).values())
     makers, captions = _figure_makers(frame, runs, tables, epochs)
-    images = _made({title: lambda make=make: _drawn(make()) for title, make in makers.items()}, missing)
-    for title, why in missing.items(): warnings.warn(f'left out: {title}: {why}')
+    images = _made(
+        {title: lambda make=make: _drawn(make()) for title, make in makers.items()}, missing
+    )
+    for title, why in missing.items():
+        warnings.warn(f'left out: {title}: {why}')
     pictures = {title: (figure, captions[title]) for title, (figure, _) in images.items()}
     page = report('KAE, reproduced', about, html, pictures, {**left_out, **missing})
 
     out.mkdir(parents=True, exist_ok=True)
     remove_leftovers(out)
-    contents = {'report.html': page.encode('utf-8', 'backslashreplace'), 'cells.csv': agreement(tables).to_csv().encode()}
-    contents |= {f'figure-{k}.png': images[title][1] for k, title in enumerate(makers, 1) if title in images}
-    for name, content in contents.items(): write_safely(out/name, lambda path: path.write_bytes(content))
+    contents = {
+        'report.html': page.encode('utf-8', 'backslashreplace'),
+        'cells.csv': agreement(tables).to_csv().encode(),
+    }
+    contents |= {
+        f'figure-{k}.png': images[title][1] for k, title in enumerate(makers, 1) if title in images
+    }
+    for name, content in contents.items():
+        write_safely(out / name, lambda path: path.write_bytes(content))
     for old in out.glob('figure-*.png'):
-        if old.stem.removeprefix('figure-').isdigit() and old.name not in contents: old.unlink()     # of an earlier report
-    return [out/name for name in contents]
+        # of an earlier report
+        if old.stem.removeprefix('figure-').isdigit() and old.name not in contents:
+            old.unlink()
+    return [out / name for name in contents]
+
 
 def _figure_makers(frame, runs, tables, epochs):
     "Functions that draw the figures, and captions, by title."
-    makers = {'Figure 2: recall by the number of neighbors': lambda: plot_recall_curves(tables, 'paper'),
-              'The same, an image not its own neighbor': lambda: plot_recall_curves(tables, None)}
+    makers = {
+        'Figure 2: recall by the number of neighbors': lambda: plot_recall_curves(tables, 'paper'),
+        'The same, an image not its own neighbor': lambda: plot_recall_curves(tables, None),
+    }
     captions = dict.fromkeys(makers, 'Mean over seeds, by the setting with the best recall@10.')
-    if (frame.epochs == 5*epochs).any():
-        makers['Figure 3: convergence'] = lambda: plot_convergence(frame, 5*epochs)
-        captions['Figure 3: convergence'] = 'Mean test error over seeds; bands from the lowest to the highest.'
+    if (frame.epochs == 5 * epochs).any():
+        makers['Figure 3: convergence'] = lambda: plot_convergence(frame, 5 * epochs)
+        captions['Figure 3: convergence'] = (
+            'Mean test error over seeds; bands from the lowest to the highest.'
+        )
     for (dataset, dim), _ in runs[runs.model.isin(['AE-S'])].groupby(['dataset', 'latent_dim']):
         title = f'Figure 4: capacity, {title_of(dataset)}, {dim} numbers'
         makers[title] = lambda dataset=dataset, dim=dim: plot_capacity(runs, dataset, dim)
         captions[title] = 'Parameters, training time, error and accuracy.'
     return makers, captions
 
+
 def _made(makers, missing):
     "What functions return, by name; why one of them does not is put into `missing`, and its half-drawn figures are closed."
     made = {}
     for name, make in makers.items():
         try:
-            with closed_figures(): made[name] = make()
-        except Exception as error: missing[name] = ' '.join(f'{type(error).__name__}: {error}'.split())
+            with closed_figures():
+                made[name] = make()
+        except Exception as error:
+            missing[name] = ' '.join(f'{type(error).__name__}: {error}'.split())
     return made
+
 
 def _drawn(figure):
     "A figure, and its picture as bytes."
@@ -110,95 +163,165 @@ def _drawn(figure):
     figure.savefig(file, format='png')
     return figure, file.getvalue()
 
+
 def kae_reproduce(
-    datasets:str='mnist,fashion_mnist,cifar10,cifar100', # names that load_dataset takes, with commas between them
-    latent_dims:str='16,32', # sizes of the code
-    models:str=None, # names such as 'AE,KAE (p=3)', kae3 or package.module:Class (default: the paper's seven)
-    seeds:int=10, # how many, counted from 2024
-    epochs:int=10, # passes over the training images
-    lrs:str='1e-4,1e-5', # learning rates
-    weight_decays:str='1e-4,1e-5', # weight decays
-    data_root:str=None, # folder with the data, where it is not in the usual place
-    out:str='kae_reproduce', # folder for the report, made if need be
-    store:str=None, # folder or address for finished jobs (default: store in the folder for the report)
-    results:str=None, # a results file to start from, such as the published one of kae_nb, nbs/results/paper.csv.gz
-    engine:str='here', # here, loky, dask or ray
-    address:str=None, # of a Dask or Ray cluster, instead of one made on this machine
-    workers:int=None, # processes of an engine on this machine (default: one for each core)
-    compile:bool=False, # compile WavKAN, which is then about three times as fast; needs a C++ compiler
-    no_figures:bool=False, # leave out the longer runs and the larger AEs for Figures 3 and 4
-    device:str=None, # cpu, cuda, cuda:1, mps (default: a GPU if there is one)
+    # names that load_dataset takes, with commas between them
+    datasets: str = 'mnist,fashion_mnist,cifar10,cifar100',
+    latent_dims: str = '16,32',  # sizes of the code
+    # names such as 'AE,KAE (p=3)', kae3 or package.module:Class (default: the paper's seven)
+    models: str = None,
+    seeds: int = 10,  # how many, counted from 2024
+    epochs: int = 10,  # passes over the training images
+    lrs: str = '1e-4,1e-5',  # learning rates
+    weight_decays: str = '1e-4,1e-5',  # weight decays
+    data_root: str = None,  # folder with the data, where it is not in the usual place
+    out: str = 'kae_reproduce',  # folder for the report, made if need be
+    # folder or address for finished jobs (default: store in the folder for the report)
+    store: str = None,
+    # a results file to start from, such as the published one of kae_nb, nbs/results/paper.csv.gz
+    results: str = None,
+    engine: str = 'here',  # here, loky, dask or ray
+    address: str = None,  # of a Dask or Ray cluster, instead of one made on this machine
+    workers: int = None,  # processes of an engine on this machine (default: one for each core)
+    # compile WavKAN, which is then about three times as fast; needs a C++ compiler
+    compile: bool = False,
+    no_figures: bool = False,  # leave out the longer runs and the larger AEs for Figures 3 and 4
+    device: str = None,  # cpu, cuda, cuda:1, mps (default: a GPU if there is one)
 ):
     "Run the paper's experiments, or what is missing of them, and write all tables and figures beside the paper's."
     with one_line_errors('kae_reproduce'):
         device = check_device(device or ('cuda' if torch.cuda.is_available() else 'cpu'))
         check_engine(engine, address, workers)
         chosen = dict(map(find_model, split(models, 'models'))) if models else MODELS
-        if compile and not address and any(record_of(model['layer']).compiles for model in chosen.values()): check_compiler(device)
-        dims = [check_size('latent_dims', whole_number(dim, 'latent_dims'), most=100_000) for dim in split(latent_dims, 'latent_dims')]
-        rates = {name: [check_rate(name, rate, 1.0, zero=name == 'weight_decays') for rate in split(text, name)] for name, text in (('lrs', lrs), ('weight_decays', weight_decays))}
-        chosen_seeds, epochs = range(2024, 2024 + check_size('seeds', seeds, most=1000)), check_size('epochs', epochs, most=10_000)
+        if (
+            compile
+            and not address
+            and any(record_of(model['layer']).compiles for model in chosen.values())
+        ):
+            check_compiler(device)
+        dims = [
+            check_size('latent_dims', whole_number(dim, 'latent_dims'), most=100_000)
+            for dim in split(latent_dims, 'latent_dims')
+        ]
+        rates = {
+            name: [
+                check_rate(name, rate, 1.0, zero=name == 'weight_decays')
+                for rate in split(text, name)
+            ]
+            for name, text in (('lrs', lrs), ('weight_decays', weight_decays))
+        }
+        chosen_seeds, epochs = (
+            range(2024, 2024 + check_size('seeds', seeds, most=1000)),
+            check_size('epochs', epochs, most=10_000),
+        )
         names, folder = split(datasets, 'datasets'), Path(out)
         for name in names:
-            if not is_available(name, data_root) and ':' in name: raise FileNotFoundError(f'datasets: there is no {name.partition(":")[2]!r}')
+            if not is_available(name, data_root) and ':' in name:
+                raise FileNotFoundError(f'datasets: there is no {name.partition(":")[2]!r}')
         check_place('out', folder)
-        kept = Store(store or folder/'store')
-        if kept.local: check_place('store', Path(kept.path))
-        if kept.private: raise ValueError(f'store must be a folder or an address that outlives this command, got {store!r}')
+        kept = Store(store or folder / 'store')
+        if kept.local:
+            check_place('store', Path(kept.path))
+        if kept.private:
+            raise ValueError(
+                f'store must be a folder or an address that outlives this command, got {store!r}'
+            )
         start = unpack(results) if results else None
         loaded = {name: load_dataset(name, data_root) for name in names}
-        jobs = paper_jobs(loaded, dims, chosen, **rates, seeds=chosen_seeds, epochs=epochs, figures=not no_figures)
+        jobs = paper_jobs(
+            loaded,
+            dims,
+            chosen,
+            **rates,
+            seeds=chosen_seeds,
+            epochs=epochs,
+            figures=not no_figures,
+        )
 
         folder.mkdir(parents=True, exist_ok=True)
         with locked(folder, 'kae_reproduce'):
-            if start is not None: restore(start, kept)
+            if start is not None:
+                restore(start, kept)
             missing = kept.missing(jobs)
-            print(f'{len(jobs):,} jobs, of which {len(jobs) - len(missing):,} are in {kept}', file=sys.stderr)
+            print(
+                f'{len(jobs):,} jobs, of which {len(jobs) - len(missing):,} are in {kept}',
+                file=sys.stderr,
+            )
             problem = None
-            try: run_grid(jobs, kept, data_root, engine, address, workers, device, compile=compile)
-            except (ValueError, ArithmeticError) as error: problem = error      # of some jobs; all others are done
+            try:
+                run_grid(jobs, kept, data_root, engine, address, workers, device, compile=compile)
+            # of some jobs; all others are done
+            except (ValueError, ArithmeticError) as error:
+                problem = error
             records = kept.read(map(job_key, jobs))
-            if problem and not records: raise problem
+            if problem and not records:
+                raise problem
 
             frame = as_frame(records)
-            about = {'data': ', '.join(map(repr, loaded.values())), 'jobs': f'{len(frame):,}, {frame.seconds.sum()/3600:.2f} hours of work', 'seeds': f'{chosen_seeds[0]} to {chosen_seeds[-1]}',
-                     'epochs': epochs, **hardware(device)}
+            about = {
+                'data': ', '.join(map(repr, loaded.values())),
+                'jobs': f'{len(frame):,}, {frame.seconds.sum() / 3600:.2f} hours of work',
+                'seeds': f'{chosen_seeds[0]} to {chosen_seeds[-1]}',
+                'epochs': epochs,
+                **hardware(device),
+            }
             unlabeled = [name for name, dataset in loaded.items() if not dataset.labeled]
             left_out = {f'accuracy of {name}': 'its images have no labels' for name in unlabeled}
-            if problem: left_out[f'{len(jobs) - len(records):,} jobs'] = problem
-            pack(records, folder/'results.csv.gz')
-            files = [*write_report(frame, folder, epochs, about, left_out), folder/'results.csv.gz']
+            if problem:
+                left_out[f'{len(jobs) - len(records):,} jobs'] = problem
+            pack(records, folder / 'results.csv.gz')
+            files = [
+                *write_report(frame, folder, epochs, about, left_out),
+                folder / 'results.csv.gz',
+            ]
 
         tables = frame[frame.epochs.isin([0, epochs]) & ~frame.model.isin(LARGER)]
-        for shown in _made({metric: lambda metric=metric: table(tables, metric) for metric in METRICS}, {}).values():
+        for shown in _made(
+            {metric: lambda metric=metric: table(tables, metric) for metric in METRICS}, {}
+        ).values():
             say(f'\n{shown.caption}\n{shown.data.to_string()}')
         cells = agreement(tables)
-        if len(cells): say(f'\n{cells.within.sum()} of {len(cells)} published numbers are within 0.003 (errors) or 0.02 (recall, accuracy) of ours')
+        if len(cells):
+            say(
+                f'\n{cells.within.sum()} of {len(cells)} published numbers are within 0.003 (errors) or 0.02 (recall, accuracy) of ours'
+            )
         say()
-        for file in files: say(file)
-        if problem: raise problem
+        for file in files:
+            say(file)
+        if problem:
+            raise problem
+
 
 def split(
-    text:str, # values with commas between them
-    name:str, # of the option, for the message
-)->list: # of texts, each once
+    text: str,  # values with commas between them
+    name: str,  # of the option, for the message
+) -> list:  # of texts, each once
     "Return the values in a list, without the space around them; `ValueError` if there are none."
     values = [value.strip() for value in text.split(',') if value.strip()]
-    if not values: raise ValueError(f'{name} must be values with commas between them, got {text!r}')
+    if not values:
+        raise ValueError(f'{name} must be values with commas between them, got {text!r}')
     return list(dict.fromkeys(values))
 
+
 def whole_number(
-    text:str, # such as '16'
-    name:str, # of the option, for the message
-)->int:
+    text: str,  # such as '16'
+    name: str,  # of the option, for the message
+) -> int:
     "Return a whole number; `ValueError` for anything else."
-    try: return int(text)
-    except ValueError: raise ValueError(f'{name} are whole numbers with commas between them, got {text!r}') from None
+    try:
+        return int(text)
+    except ValueError:
+        raise ValueError(
+            f'{name} are whole numbers with commas between them, got {text!r}'
+        ) from None
+
 
 def check_place(
-    name:str, # of the option, for the message
-    path, # a folder, or where one may be made
+    name: str,  # of the option, for the message
+    path,  # a folder, or where one may be made
 ):
     "Raise an `OSError` if no files can be written to a folder of this name; leaves nothing behind."
-    try: check_new_folder(path)
-    except OSError as error: raise OSError(f'{name} must be a folder that files can be written to: {error}') from error
+    try:
+        check_new_folder(path)
+    except OSError as error:
+        raise OSError(f'{name} must be a folder that files can be written to: {error}') from error

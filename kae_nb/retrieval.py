@@ -24,72 +24,108 @@ from .reconstruction import as_images, check_models, codes_of, plain, show_rows,
 
 # %% ../nbs/31_retrieval.ipynb #a15b780e
 METRICS = {'l2': faiss.METRIC_L2, 'inner_product': faiss.METRIC_INNER_PRODUCT}
-MORE = 8            # rows asked for beyond the k needed
+MORE = 8  # rows asked for beyond the k needed
+
 
 def _check_rows(rows, what):
     "Rows as a contiguous float32 array; `TypeError` for what is no array of numbers, `ValueError` for another shape, and for numbers that cannot be."
-    if isinstance(rows, torch.Tensor): rows = rows.detach().cpu().to(torch.promote_types(rows.dtype, torch.float32)).numpy()
+    if isinstance(rows, torch.Tensor):
+        rows = rows.detach().cpu().to(torch.promote_types(rows.dtype, torch.float32)).numpy()
     rows = np.asarray(rows)
-    if rows.dtype.kind not in 'biuf': raise TypeError(f'expected {what} as numbers, (n, d), got an array of type {rows.dtype}')
-    if rows.ndim != 2 or not rows.size: raise ValueError(f'expected {what} of shape (n, d) with n > 0, got {rows.shape}')
-    with np.errstate(over='ignore'): single = np.ascontiguousarray(rows, dtype=np.float32)
+    if rows.dtype.kind not in 'biuf':
+        raise TypeError(f'expected {what} as numbers, (n, d), got an array of type {rows.dtype}')
+    if rows.ndim != 2 or not rows.size:
+        raise ValueError(f'expected {what} of shape (n, d) with n > 0, got {rows.shape}')
+    with np.errstate(over='ignore'):
+        single = np.ascontiguousarray(rows, dtype=np.float32)
     if not np.isfinite(single).all():
         too_large = np.isfinite(rows).all()
-        raise ValueError(f'the {what} hold {"numbers too large for single precision" if too_large else "NaN or infinite values"}')
+        raise ValueError(
+            f'the {what} hold {"numbers too large for single precision" if too_large else "NaN or infinite values"}'
+        )
     return single
+
 
 class Index:
     "Rows of numbers to search among: all of them compared, or led through a graph (`kind='hnsw'`) where they are millions."
-    def __init__(self,
-        codes, # (n, d) rows, such as the codes of images; kept in single precision, as faiss does
-        metric:str='l2', # 'l2' for Euclidean distance, smallest first; 'inner_product', largest first
-        kind:str='exact', # 'exact', or 'hnsw' for an approximate search of large sets
-        links:int=32, # hnsw: links of each row; more find more, and take more memory
-        breadth:int=128, # hnsw: how many rows are kept in view on the way; more find more, more slowly
+
+    def __init__(
+        self,
+        codes,  # (n, d) rows, such as the codes of images; kept in single precision, as faiss does
+        # 'l2' for Euclidean distance, smallest first; 'inner_product', largest first
+        metric: str = 'l2',
+        kind: str = 'exact',  # 'exact', or 'hnsw' for an approximate search of large sets
+        links: int = 32,  # hnsw: links of each row; more find more, and take more memory
+        # hnsw: how many rows are kept in view on the way; more find more, more slowly
+        breadth: int = 128,
     ):
         codes, metric = _check_rows(codes, 'codes'), lookup(METRICS, metric, 'metric')
-        if lookup(('exact', 'hnsw'), kind, 'kind of index') == 'exact': self.faiss_index = faiss.IndexFlat(codes.shape[1], metric)
+        if lookup(('exact', 'hnsw'), kind, 'kind of index') == 'exact':
+            self.faiss_index = faiss.IndexFlat(codes.shape[1], metric)
         else:
             links, breadth = check_size('links', links, 2, 1024), check_size('breadth', breadth)
             self.faiss_index = faiss.IndexHNSWFlat(codes.shape[1], links, metric)
-            self.faiss_index.hnsw.efConstruction = self.faiss_index.hnsw.efSearch = min(breadth, 2**20)
+            self.faiss_index.hnsw.efConstruction = self.faiss_index.hnsw.efSearch = min(
+                breadth, 2**20
+            )
         self.faiss_index.add(codes)
 
     @property
-    def metric(self): return next(name for name, number in METRICS.items() if number == self.faiss_index.metric_type)
+    def metric(self):
+        return next(
+            name for name, number in METRICS.items() if number == self.faiss_index.metric_type
+        )
 
     @property
-    def kind(self): return 'hnsw' if isinstance(self.faiss_index, faiss.IndexHNSW) else 'exact'
+    def kind(self):
+        return 'hnsw' if isinstance(self.faiss_index, faiss.IndexHNSW) else 'exact'
 
     @property
-    def codes(self)->np.ndarray: # (n, d) float32, a view: it changes with the index
+    def codes(self) -> np.ndarray:  # (n, d) float32, a view: it changes with the index
         "The rows of the index."
-        flat = faiss.downcast_index(self.faiss_index.storage) if self.kind == 'hnsw' else self.faiss_index
-        return faiss.rev_swig_ptr(flat.get_xb(), flat.ntotal*flat.d).reshape(flat.ntotal, flat.d)
+        flat = (
+            faiss.downcast_index(self.faiss_index.storage)
+            if self.kind == 'hnsw'
+            else self.faiss_index
+        )
+        return faiss.rev_swig_ptr(flat.get_xb(), flat.ntotal * flat.d).reshape(flat.ntotal, flat.d)
 
-    def __len__(self): return self.faiss_index.ntotal
-    def __repr__(self): return f'{self.kind} index of {len(self):,} rows of {self.faiss_index.d} numbers, metric {self.metric}'
+    def __len__(self):
+        return self.faiss_index.ntotal
+
+    def __repr__(self):
+        return f'{self.kind} index of {len(self):,} rows of {self.faiss_index.d} numbers, metric {self.metric}'
 
     def _keys(self, queries, codes):
         "Numbers by which codes are sorted: squared distances or negative inner products, in double precision; (m, n), or row by row for codes (m, n, d)."
-        if codes.ndim == 2: return cdist(queries, codes, 'sqeuclidean') if self.metric == 'l2' else -queries.astype(float) @ codes.T.astype(float)
-        if self.metric == 'l2': return np.square(codes.astype(float) - queries[:, None]).sum(2)
+        if codes.ndim == 2:
+            return (
+                cdist(queries, codes, 'sqeuclidean')
+                if self.metric == 'l2'
+                else -queries.astype(float) @ codes.T.astype(float)
+            )
+        if self.metric == 'l2':
+            return np.square(codes.astype(float) - queries[:, None]).sum(2)
         return -np.einsum('mnd,md->mn', codes.astype(float), queries.astype(float))
 
     def _exhaustive(self, queries, k):
         "The `k` smallest keys of each query among all rows and their indices, the lower index first where keys are equal."
-        keys = np.concatenate([self._keys(queries, self.codes[i:i + 4096]) for i in range(0, len(self), 4096)], 1)
+        keys = np.concatenate(
+            [self._keys(queries, self.codes[i : i + 4096]) for i in range(0, len(self), 4096)], 1
+        )
         last = np.partition(keys, k - 1, 1)[:, k - 1]
         found = np.empty((len(queries), k), dtype=np.int64)
         for row, (key, end) in enumerate(zip(keys, last)):
             nearer, as_far = np.flatnonzero(key < end), np.flatnonzero(key == end)
-            candidates = np.concatenate([nearer, as_far[:k - len(nearer)]])
+            candidates = np.concatenate([nearer, as_far[: k - len(nearer)]])
             found[row] = candidates[np.argsort(key[candidates], kind='stable')]
         return np.take_along_axis(keys, found, 1), found
 
     def _parts(self, queries):
         "Queries in parts that can be compared with all rows in 32 MB."
-        return np.array_split(queries, -(-len(queries)*len(self) // 2**22)) if len(queries) else []
+        return (
+            np.array_split(queries, -(-len(queries) * len(self) // 2**22)) if len(queries) else []
+        )
 
     def _right(self, queries, found):
         "Whether nine tenths of what was found for a few queries are among their best."
@@ -98,131 +134,204 @@ class Index:
 
     def _candidates(self, queries, wanted):
         "Indices (m, wanted) of rows near each query, in increasing order: from faiss, or of all rows where a graph leads to fewer."
-        if self.kind == 'exact': _, several = self.faiss_index.search(queries, wanted)
-        elif 10*wanted > len(self): several = np.full((len(queries), wanted), -1)
+        if self.kind == 'exact':
+            _, several = self.faiss_index.search(queries, wanted)
+        elif 10 * wanted > len(self):
+            several = np.full((len(queries), wanted), -1)
         else:
             wide = faiss.SearchParametersHNSW(efSearch=max(self.faiss_index.hnsw.efSearch, wanted))
             _, several = self.faiss_index.search(queries, wanted, params=wide)
-            if self.metric == 'inner_product' and wanted > 64 and not self._right(queries[:5], several[:5]): several[:] = -1
-        too_few = np.flatnonzero((several < 0).any(1))                  # −1 stands for none
-        for part in self._parts(too_few): several[part] = self._exhaustive(queries[part], wanted)[1]
+            if (
+                self.metric == 'inner_product'
+                and wanted > 64
+                and not self._right(queries[:5], several[:5])
+            ):
+                several[:] = -1
+        too_few = np.flatnonzero((several < 0).any(1))  # −1 stands for none
+        for part in self._parts(too_few):
+            several[part] = self._exhaustive(queries[part], wanted)[1]
         several.sort(1)
         return several
 
-    def search(self,
-        queries, # (m, d) rows, such as the codes of other images
-        k:int=10, # how many rows to find for each query
-    )->tuple: # (m, k) distances or inner products, float64; (m, k) indices of rows, int64
+    def search(
+        self,
+        queries,  # (m, d) rows, such as the codes of other images
+        k: int = 10,  # how many rows to find for each query
+    ) -> tuple:  # (m, k) distances or inner products, float64; (m, k) indices of rows, int64
         "Return the `k` best rows for each query, best first, the lower index first among equals; `ValueError` for a bad `k` or queries that do not fit."
-        queries, k, n, d = _check_rows(queries, 'queries'), check_size('k', k), len(self), self.faiss_index.d
-        if queries.shape[1] != d: raise ValueError(f'the index holds rows of {d} numbers, the queries have {queries.shape[1]}')
-        if k > n: raise ValueError(f'k={k} neighbors asked for, but there are {n}')
+        queries, k, n, d = (
+            _check_rows(queries, 'queries'),
+            check_size('k', k),
+            len(self),
+            self.faiss_index.d,
+        )
+        if queries.shape[1] != d:
+            raise ValueError(
+                f'the index holds rows of {d} numbers, the queries have {queries.shape[1]}'
+            )
+        if k > n:
+            raise ValueError(f'k={k} neighbors asked for, but there are {n}')
         keys, found = np.empty((len(queries), k)), np.empty((len(queries), k), dtype=np.int64)
         scale = np.abs(self.codes).max().astype(float)
         wanted = min(k + MORE, n)
-        step, many = max(1, 2**22 // (wanted*d)), max(1, min(8192, 2**24 // wanted))     # bound the memory for candidates
+        # bound the memory for candidates
+        step, many = max(1, 2**22 // (wanted * d)), max(1, min(8192, 2**24 // wanted))
         for start in range(0, len(queries), many):
-            block = queries[start:start + many]
+            block = queries[start : start + many]
             several = self._candidates(block, wanted)
             for i in range(0, len(block), step):
-                q, candidates = block[i:i + step], several[i:i + step]
+                q, candidates = block[i : i + step], several[i : i + step]
                 key = self._keys(q, self.codes[candidates])
                 order = np.argsort(key, 1, kind='stable')[:, :k]
                 rows = slice(start + i, start + i + len(q))
-                keys[rows], found[rows] = np.take_along_axis(key, order, 1), np.take_along_axis(candidates, order, 1)
-                if self.kind == 'hnsw' or candidates.shape[1] == n: continue
-                rounding = 1e-6*d*(np.abs(q).max(1) + scale)**2
+                keys[rows], found[rows] = (
+                    np.take_along_axis(key, order, 1),
+                    np.take_along_axis(candidates, order, 1),
+                )
+                if self.kind == 'hnsw' or candidates.shape[1] == n:
+                    continue
+                rounding = 1e-6 * d * (np.abs(q).max(1) + scale) ** 2
                 unsure = np.flatnonzero(key.max(1) <= keys[rows][:, -1] + rounding)
-                for part in self._parts(unsure): keys[start + i + part], found[start + i + part] = self._exhaustive(q[part], k)
+                for part in self._parts(unsure):
+                    keys[start + i + part], found[start + i + part] = self._exhaustive(q[part], k)
         return (np.sqrt(keys) if self.metric == 'l2' else -keys), found
 
 # %% ../nbs/31_retrieval.ipynb #72bfae05
-SEAL = b'kae_nb sha-256: '      # 16 bytes between what faiss wrote and its digest
+SEAL = b'kae_nb sha-256: '  # 16 bytes between what faiss wrote and its digest
+
 
 @patch
-def save(self:Index,
-    path, # file to write
+def save(
+    self: Index,
+    path,  # file to write
 ):
     "Write the index to a file, in the format of faiss, with a digest behind it; `OSError` if it cannot be written."
     content = faiss.serialize_index(self.faiss_index).tobytes()
     write_safely(path, lambda p: p.write_bytes(content + SEAL + hashlib.sha256(content).digest()))
 
 # %% ../nbs/31_retrieval.ipynb #ddd1f9be
-FLAT = b'IxF2', b'IxFI'           # how faiss names rows that are compared with all
+FLAT = b'IxF2', b'IxFI'  # how faiss names rows that are compared with all
+
 
 class _Fields:
     "The fields of an index in bytes, one after the other; `ValueError` where there are fewer bytes than a field claims."
-    def __init__(self, content): self.content, self.place = content, 0
+
+    def __init__(self, content):
+        self.content, self.place = content, 0
 
     def skip(self, size):
         "Go over `size` bytes; return where they began."
         start, self.place = self.place, self.place + size
-        if self.place > len(self.content): raise ValueError('it is shorter than it says')
+        if self.place > len(self.content):
+            raise ValueError('it is shorter than it says')
         return start
 
     def numbers(self, kinds):
         "Numbers as `struct` reads them."
-        return struct.unpack_from('<' + kinds, self.content, self.skip(struct.calcsize('<' + kinds)))
+        return struct.unpack_from(
+            '<' + kinds, self.content, self.skip(struct.calcsize('<' + kinds))
+        )
 
     def many(self, kind):
         "A counted list of numbers, as an array."
-        size, = self.numbers('Q')
+        (size,) = self.numbers('Q')
         kind = np.dtype(kind)
-        return np.frombuffer(self.content, kind, size, self.skip(size*kind.itemsize))
+        return np.frombuffer(self.content, kind, size, self.skip(size * kind.itemsize))
+
 
 def _check_graph(n, levels, offsets, links, per_level, entry, top):
     "Raise a `ValueError` if a graph among `n` rows leads to places that are not there."
-    fits = len(levels) == n and len(offsets) == n + 1 and len(per_level) > levels.max() and levels.min() >= 1 and not per_level[0]
-    fits = fits and (np.diff(per_level) >= 0).all() and offsets[0] == 0 and offsets[-1] == len(links)
+    fits = (
+        len(levels) == n
+        and len(offsets) == n + 1
+        and len(per_level) > levels.max()
+        and levels.min() >= 1
+        and not per_level[0]
+    )
+    fits = (
+        fits and (np.diff(per_level) >= 0).all() and offsets[0] == 0 and offsets[-1] == len(links)
+    )
     fits = fits and (np.diff(offsets.astype(np.int64)) == per_level[levels]).all()
-    fits = fits and links.min(initial=0) >= -1 and links.max(initial=-1) < n and 0 <= entry < n and levels[entry] == levels.max() == top + 1
-    if not fits: raise ValueError('its graph leads to rows that are not there')
-    for level in range(1, top + 1):                             # what a link of a higher level leads to must be on that level
+    fits = (
+        fits
+        and links.min(initial=0) >= -1
+        and links.max(initial=-1) < n
+        and 0 <= entry < n
+        and levels[entry] == levels.max() == top + 1
+    )
+    if not fits:
+        raise ValueError('its graph leads to rows that are not there')
+    for level in range(1, top + 1):  # what a link of a higher level leads to must be on that level
         above = np.flatnonzero(levels > level)
-        slots = offsets[above, None].astype(np.int64) + np.arange(per_level[level], per_level[level + 1])
+        slots = offsets[above, None].astype(np.int64) + np.arange(
+            per_level[level], per_level[level + 1]
+        )
         reached = links[slots]
-        if (levels[reached[reached >= 0]] <= level).any(): raise ValueError('its graph leads to rows that are not there')
+        if (levels[reached[reached >= 0]] <= level).any():
+            raise ValueError('its graph leads to rows that are not there')
+
 
 def _index_size(content):
     "How many of the bytes are the index of faiss; `ValueError` if they are none that `Index` makes, or claim what is not there."
     fields = _Fields(content)
+
     def header(kinds):
         name, d, n, _, _, _, metric = *fields.numbers('4s'), *fields.numbers('iqqq?i')
-        if name not in kinds: raise ValueError(f'expected one that Index.save wrote, it begins with {name!r}')
-        if d < 1 or n < 1 or metric not in METRICS.values(): raise ValueError(f'{n} rows of {d} numbers, metric {metric}, cannot be')
+        if name not in kinds:
+            raise ValueError(f'expected one that Index.save wrote, it begins with {name!r}')
+        if d < 1 or n < 1 or metric not in METRICS.values():
+            raise ValueError(f'{n} rows of {d} numbers, metric {metric}, cannot be')
         return d, n, metric
+
     graph = content[:4] == b'IHNf'
     shape = header([b'IHNf'] if graph else FLAT)
     if graph:
-        fields.many('<f8')                                      # probabilities of the levels
-        per_level, levels, offsets, links = fields.many('<i4'), fields.many('<i4'), fields.many('<u8'), fields.many('<i4')
+        fields.many('<f8')  # probabilities of the levels
+        per_level, levels, offsets, links = (
+            fields.many('<i4'),
+            fields.many('<i4'),
+            fields.many('<u8'),
+            fields.many('<i4'),
+        )
         entry, top, _, breadth, _ = fields.numbers('iiiii')
-        if breadth < 1: raise ValueError(f'a search cannot keep {breadth} rows in view')
-        if len(levels) != shape[1]: raise ValueError('its rows are not all there')
+        if breadth < 1:
+            raise ValueError(f'a search cannot keep {breadth} rows in view')
+        if len(levels) != shape[1]:
+            raise ValueError('its rows are not all there')
         _check_graph(shape[1], levels, offsets, links, per_level, entry, top)
-        if header(FLAT) != shape: raise ValueError('its rows are not those of its graph')
+        if header(FLAT) != shape:
+            raise ValueError('its rows are not those of its graph')
     rows = fields.many('<f4')
-    if len(rows) != shape[0]*shape[1]: raise ValueError('its rows are not all there')
-    if not np.isfinite(rows).all(): raise ValueError('its rows hold NaN or infinite values')
+    if len(rows) != shape[0] * shape[1]:
+        raise ValueError('its rows are not all there')
+    if not np.isfinite(rows).all():
+        raise ValueError('its rows hold NaN or infinite values')
     return fields.place
 
 # %% ../nbs/31_retrieval.ipynb #28229474
 @patch(cls_method=True)
-def load(cls:Index,
-    path, # a file that save wrote, or faiss itself
+def load(
+    cls: Index,
+    path,  # a file that save wrote, or faiss itself
 ):
     "Return the index in a file; `FileNotFoundError` if there is none, `ValueError` if it is damaged or holds another kind of index; warns if it has no digest."
-    if not Path(path).is_file(): raise FileNotFoundError(f'no index file {str(path)!r}')
+    if not Path(path).is_file():
+        raise FileNotFoundError(f'no index file {str(path)!r}')
     content = Path(path).read_bytes()
     try:
         size = _index_size(content)
         content, seal = content[:size], content[size:]
-        if seal and seal != SEAL + hashlib.sha256(content).digest(): raise ValueError('its digest does not fit')
+        if seal and seal != SEAL + hashlib.sha256(content).digest():
+            raise ValueError('its digest does not fit')
         found = faiss.deserialize_index(np.frombuffer(content, np.uint8))
     except (ValueError, RuntimeError) as error:
-        raise ValueError(f'{path} is damaged or no index of ours ({error}); build the index anew and save it') from error
-    if not seal: warnings.warn(f'{path} has no digest, so damage could not be noticed: save it again')
-    if isinstance(found, faiss.IndexHNSW): found.hnsw.efSearch = min(found.hnsw.efSearch, found.ntotal)
+        raise ValueError(
+            f'{path} is damaged or no index of ours ({error}); build the index anew and save it'
+        ) from error
+    if not seal:
+        warnings.warn(f'{path} has no digest, so damage could not be noticed: save it again')
+    if isinstance(found, faiss.IndexHNSW):
+        found.hnsw.efSearch = min(found.hnsw.efSearch, found.ntotal)
     index = cls.__new__(cls)
     index.faiss_index = found
     return index
@@ -231,97 +340,117 @@ def load(cls:Index,
 def _neighbors(rows, k, include_self, metric='l2'):
     "Indices (n, k) of the nearest rows of each row, with or without itself."
     _, found = Index(rows, metric).search(rows, k if include_self else k + 1)
-    if include_self: return found
+    if include_self:
+        return found
     itself = found == np.arange(len(found))[:, None]
     return np.take_along_axis(found, np.argsort(itself, 1, kind='stable')[:, :k], 1)
 
+
 def neighbor_recall(
-    x, # (n, d) images, or any rows that say what is near
-    codes, # (n, latent_dim) rows of numbers for the same images
-    k:int=100, # length of the longest lists
-    include_self:bool=False, # count an image as its own neighbor
-    metric:str='l2', # how codes are compared, 'l2' or 'inner_product'; x is compared by 'l2'
-)->np.ndarray: # (k,) recall at 1, 2, … k
+    x,  # (n, d) images, or any rows that say what is near
+    codes,  # (n, latent_dim) rows of numbers for the same images
+    k: int = 100,  # length of the longest lists
+    include_self: bool = False,  # count an image as its own neighbor
+    metric: str = 'l2',  # how codes are compared, 'l2' or 'inner_product'; x is compared by 'l2'
+) -> np.ndarray:  # (k,) recall at 1, 2, … k
     "Return the part of each row's nearest neighbors that are also nearest by code; `ValueError` for too large a `k`, or rows that are all the same."
     x, codes, k = _check_rows(x, 'images'), _check_rows(codes, 'codes'), check_size('k', k)
-    if len(x) != len(codes): raise ValueError(f'{len(x)} images but {len(codes)} codes')
+    if len(x) != len(codes):
+        raise ValueError(f'{len(x)} images but {len(codes)} codes')
     others = len(x) if include_self else len(x) - 1
-    if k > others: raise ValueError(f'k={k} neighbors asked for, but there are {others}{"" if include_self else " other images"}')
+    if k > others:
+        raise ValueError(
+            f'k={k} neighbors asked for, but there are {others}{"" if include_self else " other images"}'
+        )
     lookup(METRICS, metric, 'metric')
     for rows, what in ((x, 'images'), (codes, 'codes')):
-        if (rows == rows[0]).all() and len(rows) > 1: raise ValueError(f'all {len(rows)} {what} are the same: none is nearer than another')
-    by_pixels, by_codes = _neighbors(x, k, include_self), _neighbors(codes, k, include_self, metric)
+        if (rows == rows[0]).all() and len(rows) > 1:
+            raise ValueError(f'all {len(rows)} {what} are the same: none is nearer than another')
+    by_pixels, by_codes = (
+        _neighbors(x, k, include_self),
+        _neighbors(codes, k, include_self, metric),
+    )
     counts = np.zeros(k, dtype=np.int64)
     step = max(1, 2**24 // k**2)
     for i in range(0, len(x), step):
-        _, r, s = np.nonzero(by_pixels[i:i + step, :, None] == by_codes[i:i + step, None, :])
+        _, r, s = np.nonzero(by_pixels[i : i + step, :, None] == by_codes[i : i + step, None, :])
         counts += np.bincount(np.maximum(r, s), minlength=k)
-    return counts.cumsum() / (len(x)*np.arange(1, k + 1))
+    return counts.cumsum() / (len(x) * np.arange(1, k + 1))
 
 # %% ../nbs/31_retrieval.ipynb #49b35e82
 def _sample(x, n, seed, protocol, y):
     "The images among which neighbors are sought: `n` drawn at random, or the paper's first 100 of each class."
     if check_protocol(protocol) == 'paper':
-        if y is None: raise ValueError("protocol='paper' takes the first 100 images of each class: pass their labels, y=")
+        if y is None:
+            raise ValueError(
+                "protocol='paper' takes the first 100 images of each class: pass their labels, y="
+            )
         y = torch.as_tensor(y).cpu()
-        if y.shape != (len(x),): raise ValueError(f'{len(x)} images need as many labels, got shape {tuple(y.shape)}')
+        if y.shape != (len(x),):
+            raise ValueError(f'{len(x)} images need as many labels, got shape {tuple(y.shape)}')
         chosen = torch.cat([(y == label).nonzero()[:100, 0] for label in y.unique()])
     else:
         generator = torch.Generator().manual_seed(check_size('seed', seed, 0))
-        chosen = torch.randperm(len(x), generator=generator)[:check_size('n', n, 2)]
+        chosen = torch.randperm(len(x), generator=generator)[: check_size('n', n, 2)]
     return x[chosen.sort()[0].to(x.device)]
 
 # %% ../nbs/31_retrieval.ipynb #8a4a2a41
 def recall_curve(
-    model, # an AutoEncoder, any module with encode, or a fitted scikit-learn transformer
-    x, # (m, d) images
-    k:int=100, # length of the longest lists
-    n:int=1000, # how many of the images to draw; all, if there are no more
-    include_self:bool=False, # count an image as its own neighbor
-    seed:int=0, # of the draw
-    protocol:str=None, # None, or 'paper' for the first 100 images of each class, each its own neighbor
-    y=None, # (m,) labels, for protocol='paper' only
-    metric:str='l2', # how codes are compared, 'l2' or 'inner_product'
-)->np.ndarray: # (k,) recall at 1, 2, … k
+    model,  # an AutoEncoder, any module with encode, or a fitted scikit-learn transformer
+    x,  # (m, d) images
+    k: int = 100,  # length of the longest lists
+    n: int = 1000,  # how many of the images to draw; all, if there are no more
+    include_self: bool = False,  # count an image as its own neighbor
+    seed: int = 0,  # of the draw
+    # None, or 'paper' for the first 100 images of each class, each its own neighbor
+    protocol: str = None,
+    y=None,  # (m,) labels, for protocol='paper' only
+    metric: str = 'l2',  # how codes are compared, 'l2' or 'inner_product'
+) -> np.ndarray:  # (k,) recall at 1, 2, … k
     "Return the part of each image's nearest neighbors by pixels that are also nearest by code; errors as for `neighbor_recall`."
     x = _sample(as_images(x, model), n, seed, protocol, y)
     return neighbor_recall(x, codes_of(model, x), k, include_self or protocol == 'paper', metric)
 
 # %% ../nbs/31_retrieval.ipynb #cde51287
 def recall_at_k(
-    model, # an AutoEncoder, any module with encode, or a fitted scikit-learn transformer
-    x, # (m, d) images
-    k:int=10, # how many neighbors
-    n:int=1000, # how many of the images to draw; all, if there are no more
-    include_self:bool=False, # count an image as its own neighbor
-    seed:int=0, # of the draw
-    protocol:str=None, # None, or 'paper' for the first 100 images of each class, each its own neighbor
-    y=None, # (m,) labels, for protocol='paper' only
-    metric:str='l2', # how codes are compared, 'l2' or 'inner_product'
-)->float: # recall at k, 0 to 1
+    model,  # an AutoEncoder, any module with encode, or a fitted scikit-learn transformer
+    x,  # (m, d) images
+    k: int = 10,  # how many neighbors
+    n: int = 1000,  # how many of the images to draw; all, if there are no more
+    include_self: bool = False,  # count an image as its own neighbor
+    seed: int = 0,  # of the draw
+    # None, or 'paper' for the first 100 images of each class, each its own neighbor
+    protocol: str = None,
+    y=None,  # (m,) labels, for protocol='paper' only
+    metric: str = 'l2',  # how codes are compared, 'l2' or 'inner_product'
+) -> float:  # recall at k, 0 to 1
     "Return the part of an image's `k` nearest neighbors by pixels that are among its `k` nearest by code; errors as for `neighbor_recall`."
     return float(recall_curve(model, x, k, n, include_self, seed, protocol, y, metric)[-1])
 
 # %% ../nbs/31_retrieval.ipynb #0b0db083
 def check_ks(
-    ks, # what the user gave
-)->list: # of int
+    ks,  # what the user gave
+) -> list:  # of int
     "Return the numbers of neighbors; `TypeError` if they are no sequence of whole numbers, `ValueError` if there are none, or one is below 1."
-    if isinstance(ks, str) or not hasattr(ks, '__iter__'): raise TypeError(f'ks must be a sequence of numbers of neighbors, such as (1, 10), got {ks!r}')
+    if isinstance(ks, str) or not hasattr(ks, '__iter__'):
+        raise TypeError(
+            f'ks must be a sequence of numbers of neighbors, such as (1, 10), got {ks!r}'
+        )
     ks = [check_size('each of ks', k) for k in ks]
-    if not ks: raise ValueError('ks must hold at least one number of neighbors, got none')
+    if not ks:
+        raise ValueError('ks must hold at least one number of neighbors, got none')
     return ks
 
 # %% ../nbs/31_retrieval.ipynb #4f4ecaf8
 def evaluate_retrieval(
-    model, # an AutoEncoder, any module with encode, or a fitted scikit-learn transformer
-    x, # (m, d) images
-    ks=(1, 10, 100), # lengths of the lists
-    n:int=1000, # how many of the images to draw; all, if there are no more
-    seed:int=0, # of the draw
-    protocol:str=None, # None, or 'paper', see recall_at_k
-    y=None, # (m,) labels, for protocol='paper' only
-)->dict: # recall_at_1, recall_at_10, … one for each k
+    model,  # an AutoEncoder, any module with encode, or a fitted scikit-learn transformer
+    x,  # (m, d) images
+    ks=(1, 10, 100),  # lengths of the lists
+    n: int = 1000,  # how many of the images to draw; all, if there are no more
+    seed: int = 0,  # of the draw
+    protocol: str = None,  # None, or 'paper', see recall_at_k
+    y=None,  # (m,) labels, for protocol='paper' only
+) -> dict:  # recall_at_1, recall_at_10, … one for each k
     "Return recall for several `k`, as a row for a table; errors as for `neighbor_recall`."
     ks = check_ks(ks)
     curve = recall_curve(model, x, max(ks), n, False, seed, protocol, y)
@@ -329,36 +458,51 @@ def evaluate_retrieval(
 
 # %% ../nbs/31_retrieval.ipynb #40c2d62a
 def plot_recall(
-    curves:dict, # recall at 1, 2, … by name, from recall_curve
-    n:int=None, # images among which was sought, to draw what chance would find
-    ax=None, # matplotlib axes to draw in, else new ones
+    curves: dict,  # recall at 1, 2, … by name, from recall_curve
+    n: int = None,  # images among which was sought, to draw what chance would find
+    ax=None,  # matplotlib axes to draw in, else new ones
 ):
     "Draw recall by the number of neighbors; return the axes."
     import matplotlib.pyplot as plt
-    if ax is None: ax = plt.subplots(figsize=(6, 3.2))[1]
-    for name, curve in check_models(curves).items(): ax.plot(range(1, len(curve) + 1), curve, label=plain(name))
-    if n: ax.plot([1, len(curve)], [1/n, len(curve)/n], color='0.7', ls='--', label='chance')
+
+    if ax is None:
+        ax = plt.subplots(figsize=(6, 3.2))[1]
+    for name, curve in check_models(curves).items():
+        ax.plot(range(1, len(curve) + 1), curve, label=plain(name))
+    if n:
+        ax.plot([1, len(curve)], [1 / n, len(curve) / n], color='0.7', ls='--', label='chance')
     ax.set(xlabel='k, the number of neighbors', ylabel='recall@k', xlim=(1, None), ylim=(0, None))
     ax.legend(frameon=False, fontsize=8, loc='center left', bbox_to_anchor=(1, 0.5))
     return ax
 
 # %% ../nbs/31_retrieval.ipynb #cddabcf2
 def show_neighbors(
-    models:dict, # models by name
-    x, # (m, d) images
-    image_shape, # (height, width) or (3, height, width)
-    queries=(0, 1, 2), # which images to seek neighbors of
-    k:int=8, # how many neighbors
-    cmap:str='gray_r', # how gray is drawn, see Dataset
-    data_range=None, # (smallest, largest) value of a pixel, such as dataset.data_range, else seen from x
+    models: dict,  # models by name
+    x,  # (m, d) images
+    image_shape,  # (height, width) or (3, height, width)
+    queries=(0, 1, 2),  # which images to seek neighbors of
+    k: int = 8,  # how many neighbors
+    cmap: str = 'gray_r',  # how gray is drawn, see Dataset
+    # (smallest, largest) value of a pixel, such as dataset.data_range, else seen from x
+    data_range=None,
 ):
     "Draw images, left, beside their neighbors by pixels and by each model's codes; those that pixels agree with are framed. Return the axes."
     import matplotlib.pyplot as plt
     from matplotlib.patches import Rectangle
-    x, queries, k = as_images(x).cpu(), [check_size('queries', i, 0) for i in queries], check_size('k', k)
-    if not queries or max(queries) >= len(x): raise ValueError(f'queries must be places among {len(x)} images, got {queries}')
-    if k >= len(x): raise ValueError(f'k={k} neighbors asked for, but there are {len(x) - 1} other images')
-    spaces = [('pixels', x), *((name, codes_of(model, x)) for name, model in check_models(models).items())]
+
+    x, queries, k = (
+        as_images(x).cpu(),
+        [check_size('queries', i, 0) for i in queries],
+        check_size('k', k),
+    )
+    if not queries or max(queries) >= len(x):
+        raise ValueError(f'queries must be places among {len(x)} images, got {queries}')
+    if k >= len(x):
+        raise ValueError(f'k={k} neighbors asked for, but there are {len(x) - 1} other images')
+    spaces = [
+        ('pixels', x),
+        *((name, codes_of(model, x)) for name, model in check_models(models).items()),
+    ]
     found = [Index(rows).search(rows[queries], k + 1)[1] for _, rows in spaces]
     rows, agree = [], []
     for i, query in enumerate(queries):
@@ -366,12 +510,24 @@ def show_neighbors(
         for (name, _), indices in zip(spaces, lists):
             rows.append((name, x[[query, *indices]]))
             agree.append([j in lists[0] for j in indices])
-    ax = plt.subplots(figsize=(0.55*(k + 1) + 1, 0.55*len(rows)))[1]
+    ax = plt.subplots(figsize=(0.55 * (k + 1) + 1, 0.55 * len(rows)))[1]
     show_rows(rows, image_shape, ax, value_range(x, data_range), cmap=cmap)
-    h, w = (side + 2*(max(image_shape[-2:])//8) for side in image_shape[-2:])             # with the white space
+    # with the white space
+    h, w = (side + 2 * (max(image_shape[-2:]) // 8) for side in image_shape[-2:])
     for i, row in enumerate(agree):
         for j, framed in enumerate(row):
-            if framed: ax.add_patch(Rectangle(((j + 1)*w + 0.5, i*h + 0.5), w - 2, h - 2, fill=False, color='C2', lw=1))
-    for i in range(1, len(queries)): ax.axhline(i*len(spaces)*h - 0.5, color='0.5', lw=1)
+            if framed:
+                ax.add_patch(
+                    Rectangle(
+                        ((j + 1) * w + 0.5, i * h + 0.5),
+                        w - 2,
+                        h - 2,
+                        fill=False,
+                        color='C2',
+                        lw=1,
+                    )
+                )
+    for i in range(1, len(queries)):
+        ax.axhline(i * len(spaces) * h - 0.5, color='0.5', lw=1)
     ax.axvline(w - 0.5, color='0.5', lw=1)
     return ax

@@ -13,13 +13,24 @@ from pathlib import Path
 
 import torch
 from sklearn.decomposition import PCA
-try: import tomllib
-except ImportError: import tomli as tomllib     # Python 3.10
+
+try:
+    import tomllib
+except ImportError:
+    import tomli as tomllib  # Python 3.10
 
 from . import __version__
 from .autoencoder import AutoEncoder, mean_error, reconstruction_errors
-from .commands import (check_device, check_model_size, check_new_folder, check_options, finished,
-                             option_types, option_value, parse_options)
+from kae_nb.commands import (
+    check_device,
+    check_model_size,
+    check_new_folder,
+    check_options,
+    finished,
+    option_types,
+    option_value,
+    parse_options,
+)
 from .console import one_line, one_line_errors, say
 from .data import load_dataset
 from .files import locked, read_json, remove_leftovers, write_json, write_safely
@@ -31,194 +42,335 @@ from .training import check_compiler, complete_settings, fingerprint, fit, hardw
 
 # %% ../nbs/54_runs.ipynb #ccd86cac
 RUN_DEFAULTS = dict(
-    dataset='digits', data_root=None, data_options={},                              # what load_dataset takes
-    layer='kae', layer_options={}, latent_dim=16, hidden_dims=[], protocol=None,    # what AutoEncoder takes
-    epochs=10, lr=None, weight_decay=None, batch_size=256, seed=0, shuffle=None, optimizer='adam', mixed_precision=False, compile=False, restore_best=False,  # what fit takes
+    dataset='digits',
+    data_root=None,
+    data_options={},  # what load_dataset takes
+    # what AutoEncoder takes
+    layer='kae',
+    layer_options={},
+    latent_dim=16,
+    hidden_dims=[],
+    protocol=None,
+    # what fit takes
+    epochs=10,
+    lr=None,
+    weight_decay=None,
+    batch_size=256,
+    seed=0,
+    shuffle=None,
+    optimizer='adam',
+    mixed_precision=False,
+    compile=False,
+    restore_best=False,
 )
 FIT_SETTINGS = [name for name in RUN_DEFAULTS if name in option_types(fit)]
 
+
 def read_settings(
-    path, # a TOML file, or a run.json
-)->dict: # settings that differ from the defaults
+    path,  # a TOML file, or a run.json
+) -> dict:  # settings that differ from the defaults
     "Return the settings in a file; `FileNotFoundError` if it is not there, `ValueError` if it is not TOML or JSON or names an unknown setting."
     path = Path(path)
-    if path.is_dir(): raise IsADirectoryError(f'{path} is a folder: a settings file is a TOML file, or the run.json of a run')
-    if not path.is_file(): raise FileNotFoundError(f'no settings file {str(path)!r}')
+    if path.is_dir():
+        raise IsADirectoryError(
+            f'{path} is a folder: a settings file is a TOML file, or the run.json of a run'
+        )
+    if not path.is_file():
+        raise FileNotFoundError(f'no settings file {str(path)!r}')
     try:
-        settings = read_json(path)['settings'] if path.suffix == '.json' else tomllib.loads(path.read_text(encoding='utf-8'))
-        if not isinstance(settings, dict): raise ValueError('settings are names with values')
-    except (ValueError, KeyError, RecursionError) as error: raise ValueError(f'{path} holds no settings: {one_line(error) or error}') from error
-    for name in settings: lookup(RUN_DEFAULTS, name, f'setting in {path}:')
+        settings = (
+            read_json(path)['settings']
+            if path.suffix == '.json'
+            else tomllib.loads(path.read_text(encoding='utf-8'))
+        )
+        if not isinstance(settings, dict):
+            raise ValueError('settings are names with values')
+    except (ValueError, KeyError, RecursionError) as error:
+        raise ValueError(f'{path} holds no settings: {one_line(error) or error}') from error
+    for name in settings:
+        lookup(RUN_DEFAULTS, name, f'setting in {path}:')
     return settings
 
 # %% ../nbs/54_runs.ipynb #f8f55255
 def complete_run(
-    settings:dict, # what differs from RUN_DEFAULTS
-    device='cpu', # where the model shall be trained
-)->dict: # all settings
+    settings: dict,  # what differs from RUN_DEFAULTS
+    device='cpu',  # where the model shall be trained
+) -> dict:  # all settings
     "Return all settings of a run, each of its type; an error for one that is unknown or cannot be."
-    for name in settings: lookup(RUN_DEFAULTS, name, 'setting')
-    types = {**option_types(AutoEncoder), **option_types(fit), 'dataset': ([str], False), 'data_root': ([str], True), 'latent_dim': ([int], False)}
-    run = {name: os.fspath(value) if isinstance(value, os.PathLike) else value for name, value in {**RUN_DEFAULTS, **settings}.items()}
+    for name in settings:
+        lookup(RUN_DEFAULTS, name, 'setting')
+    types = {
+        **option_types(AutoEncoder),
+        **option_types(fit),
+        'dataset': ([str], False),
+        'data_root': ([str], True),
+        'latent_dim': ([int], False),
+    }
+    run = {
+        name: os.fspath(value) if isinstance(value, os.PathLike) else value
+        for name, value in {**RUN_DEFAULTS, **settings}.items()
+    }
     for name in RUN_DEFAULTS:
-        if name in types: run[name] = option_value(name, run[name], *types[name])
+        if name in types:
+            run[name] = option_value(name, run[name], *types[name])
     run['data_options'] = check_options(run['data_options'], load_dataset)
     run['layer_options'] = check_options(run['layer_options'], find_layer(run['layer']))
     model = make_model(run, 1, check_model_size, device=device)
     complete_settings(model, **fit_settings(run))
-    if run['compile']: check_compiler(device)
+    if run['compile']:
+        check_compiler(device)
     return run
 
+
 def fit_settings(
-    run:dict, # all settings of a run
-)->dict: # those that complete_settings takes
+    run: dict,  # all settings of a run
+) -> dict:  # those that complete_settings takes
     "Return the settings of a run that decide how it is trained."
     return {name: run[name] for name in FIT_SETTINGS if name not in ('compile', 'restore_best')}
 
+
 def make_model(
-    run:dict, # all settings of a run
-    in_features:int, # number of pixels
-    make=AutoEncoder, # what makes it
-    **options, # what else that takes
+    run: dict,  # all settings of a run
+    in_features: int,  # number of pixels
+    make=AutoEncoder,  # what makes it
+    **options,  # what else that takes
 ):
     "Return the model of a run."
-    return make(in_features, run['latent_dim'], run['hidden_dims'], layer=run['layer'], protocol=run['protocol'], **options, **run['layer_options'])
+    return make(
+        in_features,
+        run['latent_dim'],
+        run['hidden_dims'],
+        layer=run['layer'],
+        protocol=run['protocol'],
+        **options,
+        **run['layer_options'],
+    )
 
 # %% ../nbs/54_runs.ipynb #74368816
 def plain_errors(
-    dataset, # a Dataset
-    latent_dim:int, # how many numbers a code has
-    seed:int=0, # of PCA's solver
-    protocol:str=None, # 'paper' for the mean over batches
-)->dict: # pca_test_mse, None if there are fewer pixels or images than numbers, and mean_image_mse
+    dataset,  # a Dataset
+    latent_dim: int,  # how many numbers a code has
+    seed: int = 0,  # of PCA's solver
+    protocol: str = None,  # 'paper' for the mean over batches
+) -> (
+    dict
+):  # pca_test_mse, None if there are fewer pixels or images than numbers, and mean_image_mse
     "Return the test errors of PCA and of the mean image, by the measure of `fit`'s test loss."
-    found = dict(pca_test_mse=None, mean_image_mse=mean_image_error(dataset.x_train, dataset.x_test, protocol))
+    found = dict(
+        pca_test_mse=None,
+        mean_image_mse=mean_image_error(dataset.x_train, dataset.x_test, protocol),
+    )
     if latent_dim <= min(dataset.x_train.shape):
         pca = PCA(latent_dim, random_state=seed % 2**32).fit(dataset.x_train.numpy())
-        found['pca_test_mse'] = mean_error(reconstruction_errors(pca, dataset.x_test, clip=dataset.data_range == (0, 1)), protocol)
+        found['pca_test_mse'] = mean_error(
+            reconstruction_errors(pca, dataset.x_test, clip=dataset.data_range == (0, 1)), protocol
+        )
     return found
 
 # %% ../nbs/54_runs.ipynb #c89054e2
 def plot_run(
-    model, # a trained AutoEncoder
-    history, # its History
-    dataset, # the Dataset that it was trained on
+    model,  # a trained AutoEncoder
+    history,  # its History
+    dataset,  # the Dataset that it was trained on
 ):
     "Return a figure: the losses by epoch, and test images above what the model makes of them."
     import matplotlib.pyplot as plt
-    figure, (curve, images) = plt.subplots(1, 2, figsize=(10, 3), width_ratios=(1, 1.6), layout='constrained')
+
+    figure, (curve, images) = plt.subplots(
+        1, 2, figsize=(10, 3), width_ratios=(1, 1.6), layout='constrained'
+    )
     history.plot(curve, label='test')
-    curve.plot(range(1, len(history.train_loss) + 1), history.train_loss, color='C0', ls=':', label='training, while changing')
+    curve.plot(
+        range(1, len(history.train_loss) + 1),
+        history.train_loss,
+        color='C0',
+        ls=':',
+        label='training, while changing',
+    )
     curve.legend(frameon=False)
     name = plain(f'{model.layer}, {model.latent_dim} numbers')
-    show_reconstructions({name: model}, dataset.x_test, dataset.image_shape, ax=images, cmap=dataset.cmap)
+    show_reconstructions(
+        {name: model}, dataset.x_test, dataset.image_shape, ax=images, cmap=dataset.cmap
+    )
     return figure
 
 # %% ../nbs/54_runs.ipynb #8bdd1269
 def write_run(
-    folder, # where to
-    model, # the trained model
-    history, # its History
-    dataset, # the Dataset that it was trained on
-    record:dict, # what run.json shall hold
+    folder,  # where to
+    model,  # the trained model
+    history,  # its History
+    dataset,  # the Dataset that it was trained on
+    record: dict,  # what run.json shall hold
 ):
     "Write the results of a run, run.json last; warns if there can be no figure."
-    model.save(folder/'model.safetensors')
-    write_safely(folder/'history.csv', history.frame().to_csv)
+    model.save(folder / 'model.safetensors')
+    write_safely(folder / 'history.csv', history.frame().to_csv)
     try:
-        with closed_figures(): write_safely(folder/'figure.png', plot_run(model, history, dataset).savefig)
-    except OSError: raise
-    except Exception as error:                                          # a side matter: the model is worth more
+        with closed_figures():
+            write_safely(folder / 'figure.png', plot_run(model, history, dataset).savefig)
+    except OSError:
+        raise
+    except Exception as error:  # a side matter: the model is worth more
         record['missing'] = f'figure.png: {error}'
         warnings.warn(f'there is no figure: {error}')
-    write_json(folder/'run.json', record)
+    write_json(folder / 'run.json', record)
+
 
 def read_run(
-    folder, # of a finished run
-    run:dict, # the settings that it must have
-    data:str, # the fingerprint of the images that it must have seen
-)->tuple: # (model, history)
+    folder,  # of a finished run
+    run: dict,  # the settings that it must have
+    data: str,  # the fingerprint of the images that it must have seen
+) -> tuple:  # (model, history)
     "Return what a finished run left, and remove its checkpoints; `FileExistsError` if it was another run."
-    record = read_json(folder/'run.json')
+    record = read_json(folder / 'run.json')
     there = {**RUN_DEFAULTS, **record['settings'], 'data': record['data']}
-    other = [f'{name} is {there.get(name)!r} there and {value!r} here' for name, value in {**run, 'data': data}.items() if there.get(name) != value]
-    if other: raise FileExistsError(f'{folder} holds a finished run of other settings: {"; ".join(other)}; choose another folder')
-    shutil.rmtree(folder/'checkpoints', ignore_errors=True)
-    return AutoEncoder.load(folder/'model.safetensors', layer=run['layer']), History(**record['history'])
+    other = [
+        f'{name} is {there.get(name)!r} there and {value!r} here'
+        for name, value in {**run, 'data': data}.items()
+        if there.get(name) != value
+    ]
+    if other:
+        raise FileExistsError(
+            f'{folder} holds a finished run of other settings: {"; ".join(other)}; choose another folder'
+        )
+    shutil.rmtree(folder / 'checkpoints', ignore_errors=True)
+    return AutoEncoder.load(folder / 'model.safetensors', layer=run['layer']), History(
+        **record['history']
+    )
+
 
 def train_run(
-    out, # folder for the results, made if need be
-    device='cpu', # where to train
-    resume:bool=False, # go on with what an earlier run of the same settings left in the folder
-    progress:bool=True, # show a progress bar
-    **settings, # what differs from RUN_DEFAULTS
-)->tuple: # (model, history)
+    out,  # folder for the results, made if need be
+    device='cpu',  # where to train
+    resume: bool = False,  # go on with what an earlier run of the same settings left in the folder
+    progress: bool = True,  # show a progress bar
+    **settings,  # what differs from RUN_DEFAULTS
+) -> tuple:  # (model, history)
     "Train a model and write it, its history, a figure and run.json; an interrupted run leaves its checkpoints and can be resumed."
     run, out = complete_run(settings, device), check_new_folder(out)
-    if (out/'run.json').exists() and not resume: raise FileExistsError(f'{out} holds a finished run; choose another folder')
+    if (out / 'run.json').exists() and not resume:
+        raise FileExistsError(f'{out} holds a finished run; choose another folder')
     dataset = load_dataset(run['dataset'], run['data_root'], **run['data_options'])
     make_model(run, dataset.in_features, check_model_size, device=device)
     with kept_generators():
         torch.manual_seed(run['seed'])
         model = make_model(run, dataset.in_features)
-        run.update({name: value for name, value in complete_settings(model, **fit_settings(run)).items() if name in run})
+        run.update(
+            {
+                name: value
+                for name, value in complete_settings(model, **fit_settings(run)).items()
+                if name in run
+            }
+        )
         out.mkdir(parents=True, exist_ok=True)
         with locked(out, 'kae_train'):
             remove_leftovers(out)
-            if (out/'run.json').exists(): return read_run(out, run, fingerprint(dataset.x_train))
-            history = fit(model, dataset, **{name: run[name] for name in FIT_SETTINGS}, device=device,
-                          checkpoint=out/'checkpoints', resume=resume, progress=progress)
-            if history.interrupted: return model, history
+            if (out / 'run.json').exists():
+                return read_run(out, run, fingerprint(dataset.x_train))
+            history = fit(
+                model,
+                dataset,
+                **{name: run[name] for name in FIT_SETTINGS},
+                device=device,
+                checkpoint=out / 'checkpoints',
+                resume=resume,
+                progress=progress,
+            )
+            if history.interrupted:
+                return model, history
             best = history.best_epoch if run['restore_best'] else len(history.test_loss)
-            record = dict(settings=run, data=fingerprint(dataset.x_train), test_mse=history.test_loss[best - 1], **plain_errors(dataset, run['latent_dim'], run['seed'], run['protocol']),
-                          problem=history.problem, best_epoch=history.best_epoch, seconds=sum(history.seconds), history=asdict(history), kae_nb=__version__, hardware=hardware(device))
+            record = dict(
+                settings=run,
+                data=fingerprint(dataset.x_train),
+                test_mse=history.test_loss[best - 1],
+                **plain_errors(dataset, run['latent_dim'], run['seed'], run['protocol']),
+                problem=history.problem,
+                best_epoch=history.best_epoch,
+                seconds=sum(history.seconds),
+                history=asdict(history),
+                kae_nb=__version__,
+                hardware=hardware(device),
+            )
             write_run(out, model.cpu(), history, dataset, record)
-            shutil.rmtree(out/'checkpoints')
+            shutil.rmtree(out / 'checkpoints')
             return model, history
 
 # %% ../nbs/54_runs.ipynb #27110862
 def kae_train(
-    config:str=None, # a TOML file with settings, or the run.json of an earlier run
-    dataset:str=None, # digits, mnist, fashion_mnist, cifar10, cifar100, folder:PATH or arrays:FILE.npz
-    data_root:str=None, # folder with the data, where it is not in the usual place
-    data_options:str=None, # what else load_dataset takes, such as size=10x14,grayscale=false
-    layer:str=None, # a kind of layer, such as kae (a wrong name lists all), or package.module:Class
-    layer_options:str=None, # such as order=2,basis=chebyshev,bias=no or grid_range=[-2,2]
-    latent_dim:int=None, # how many numbers a code has
-    hidden_dims:str=None, # widths of layers between, such as 128,64
-    protocol:str=None, # paper, or nothing for a recipe that trains well
-    epochs:int=None, # passes over the training images
-    lr:float=None, # highest learning rate
-    weight_decay:float=None, # weight decay
-    batch_size:int=None, # images a step
-    seed:int=None, # of the model's first parameters and the order of the images
-    optimizer:str=None, # adam, adamw or sgd
-    mixed_precision:bool=None, # compute products in bfloat16
-    compile:bool=None, # let torch.compile fuse the model's operations
-    restore_best:bool=None, # keep the parameters of the epoch with the lowest test error
-    out:str='kae_train', # folder for the results
-    resume:bool=False, # go on with what an interrupted run left in the folder
-    device:str=None, # cpu, cuda, cuda:1, mps (default: a GPU if there is one)
+    config: str = None,  # a TOML file with settings, or the run.json of an earlier run
+    # digits, mnist, fashion_mnist, cifar10, cifar100, folder:PATH or arrays:FILE.npz
+    dataset: str = None,
+    data_root: str = None,  # folder with the data, where it is not in the usual place
+    data_options: str = None,  # what else load_dataset takes, such as size=10x14,grayscale=false
+    # a kind of layer, such as kae (a wrong name lists all), or package.module:Class
+    layer: str = None,
+    layer_options: str = None,  # such as order=2,basis=chebyshev,bias=no or grid_range=[-2,2]
+    latent_dim: int = None,  # how many numbers a code has
+    hidden_dims: str = None,  # widths of layers between, such as 128,64
+    protocol: str = None,  # paper, or nothing for a recipe that trains well
+    epochs: int = None,  # passes over the training images
+    lr: float = None,  # highest learning rate
+    weight_decay: float = None,  # weight decay
+    batch_size: int = None,  # images a step
+    seed: int = None,  # of the model's first parameters and the order of the images
+    optimizer: str = None,  # adam, adamw or sgd
+    mixed_precision: bool = None,  # compute products in bfloat16
+    compile: bool = None,  # let torch.compile fuse the model's operations
+    restore_best: bool = None,  # keep the parameters of the epoch with the lowest test error
+    out: str = 'kae_train',  # folder for the results
+    resume: bool = False,  # go on with what an interrupted run left in the folder
+    device: str = None,  # cpu, cuda, cuda:1, mps (default: a GPU if there is one)
 ):
     "Train an autoencoder; leave the model, its history, a figure and a run.json that repeats the run."
     with one_line_errors('kae_train'):
-        given = dict(dataset=dataset, data_root=data_root, layer=layer, latent_dim=latent_dim, hidden_dims=hidden_dims, protocol=protocol, epochs=epochs, lr=lr,
-                     seed=seed, weight_decay=weight_decay, batch_size=batch_size, optimizer=optimizer, mixed_precision=mixed_precision or None,
-                     compile=compile or None, restore_best=restore_best or None)
-        settings = {**(read_settings(config) if config else {}), **{name: value for name, value in given.items() if value is not None}}
-        if data_options is not None: settings['data_options'] = parse_options(data_options, load_dataset)
+        given = dict(
+            dataset=dataset,
+            data_root=data_root,
+            layer=layer,
+            latent_dim=latent_dim,
+            hidden_dims=hidden_dims,
+            protocol=protocol,
+            epochs=epochs,
+            lr=lr,
+            seed=seed,
+            weight_decay=weight_decay,
+            batch_size=batch_size,
+            optimizer=optimizer,
+            mixed_precision=mixed_precision or None,
+            compile=compile or None,
+            restore_best=restore_best or None,
+        )
+        settings = {
+            **(read_settings(config) if config else {}),
+            **{name: value for name, value in given.items() if value is not None},
+        }
+        if data_options is not None:
+            settings['data_options'] = parse_options(data_options, load_dataset)
         if layer_options is not None:
             kind = option_value('layer', settings.get('layer', RUN_DEFAULTS['layer']), [str])
             settings['layer_options'] = parse_options(layer_options, find_layer(kind))
         device = check_device(device or ('cuda' if torch.cuda.is_available() else 'cpu'))
-        try: _, history = train_run(out, device, resume, **settings)
-        except KeyboardInterrupt: history = History(interrupted=True)
+        try:
+            _, history = train_run(out, device, resume, **settings)
+        except KeyboardInterrupt:
+            history = History(interrupted=True)
         if history.interrupted:
-            kept = Path(out)/'checkpoints'
-            if any(kept.glob('step-*')): print(f'kae_train: the checkpoints are in {kept}; the same command with --resume goes on', file=sys.stderr)
+            kept = Path(out) / 'checkpoints'
+            if any(kept.glob('step-*')):
+                print(
+                    f'kae_train: the checkpoints are in {kept}; the same command with --resume goes on',
+                    file=sys.stderr,
+                )
         finished(history)
-        record = read_json(Path(out)/'run.json')
-        beside = [f'{name} {record[key]:.4f}' for name, key in {'PCA': 'pca_test_mse', 'the mean image': 'mean_image_mse'}.items() if record.get(key) is not None]
-        say(f'test MSE {record["test_mse"]:.4f} after {len(history.test_loss)} epochs in {record["seconds"]:.1f} s; for comparison: {", ".join(beside)}')
+        record = read_json(Path(out) / 'run.json')
+        beside = [
+            f'{name} {record[key]:.4f}'
+            for name, key in {'PCA': 'pca_test_mse', 'the mean image': 'mean_image_mse'}.items()
+            if record.get(key) is not None
+        ]
+        say(
+            f'test MSE {record["test_mse"]:.4f} after {len(history.test_loss)} epochs in {record["seconds"]:.1f} s; for comparison: {", ".join(beside)}'
+        )
         for name in ('model.safetensors', 'history.csv', 'figure.png', 'run.json'):
-            if (Path(out)/name).exists(): say(Path(out)/name)
+            if (Path(out) / name).exists():
+                say(Path(out) / name)

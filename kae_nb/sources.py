@@ -16,84 +16,120 @@ import torch
 from fastcore.xdg import xdg_cache_home
 
 from .files import cached, files_digest, is_over
-from .images import (IMAGE_SUFFIXES, UnreadableImages, as_text, check_brightness, check_memory, describe, file_id, list_folders,
-                           list_images, read_cifar, read_idx, read_images, read_pickle, resize, to_gray)
+from kae_nb.images import (
+    IMAGE_SUFFIXES,
+    UnreadableImages,
+    as_text,
+    check_brightness,
+    check_memory,
+    describe,
+    file_id,
+    list_folders,
+    list_images,
+    read_cifar,
+    read_idx,
+    read_images,
+    read_pickle,
+    resize,
+    to_gray,
+)
 from .layer import check_size
 from .layers import lookup
 
 # %% ../nbs/26_sources.ipynb #5e9b59bd
-_IDX_FILES = [f'{part}-{kind}' for part in ('train', 't10k') for kind in ('images-idx3-ubyte', 'labels-idx1-ubyte')]
-DATASETS = {        # name: class of torchvision, folder, files
+_IDX_FILES = [
+    f'{part}-{kind}'
+    for part in ('train', 't10k')
+    for kind in ('images-idx3-ubyte', 'labels-idx1-ubyte')
+]
+DATASETS = {  # name: class of torchvision, folder, files
     'digits': None,
     'mnist': ('MNIST', 'MNIST/raw', _IDX_FILES),
     'fashion_mnist': ('FashionMNIST', 'FashionMNIST/raw', _IDX_FILES),
-    'cifar10': ('CIFAR10', 'cifar-10-batches-py', [*(f'data_batch_{i}' for i in range(1, 6)), 'test_batch', 'batches.meta']),
+    'cifar10': (
+        'CIFAR10',
+        'cifar-10-batches-py',
+        [*(f'data_batch_{i}' for i in range(1, 6)), 'test_batch', 'batches.meta'],
+    ),
     'cifar100': ('CIFAR100', 'cifar-100-python', ['train', 'test', 'meta']),
 }
 _DEBIAN_FASHION_MNIST = Path('/usr/share/datasets/fashion-mnist')
 
+
 def as_path(
-    name:str, # of the argument, for the message
-    path, # what the user gave; a '~' at its beginning stands for a home
-)->Path: # the same
+    name: str,  # of the argument, for the message
+    path,  # what the user gave; a '~' at its beginning stands for a home
+) -> Path:  # the same
     "Return a path; `TypeError` if it is none, `ValueError` for the home of an unknown user."
-    if '\0' in str(path): raise ValueError(f'{name} must be a path, got {path!r}')
-    try: return Path(path).expanduser()
-    except TypeError: raise TypeError(f'{name} must be a path, got {path!r}') from None
-    except RuntimeError: raise ValueError(f'{name}: there is no home for {str(path)!r}') from None
+    if '\0' in str(path):
+        raise ValueError(f'{name} must be a path, got {path!r}')
+    try:
+        return Path(path).expanduser()
+    except TypeError:
+        raise TypeError(f'{name} must be a path, got {path!r}') from None
+    except RuntimeError:
+        raise ValueError(f'{name}: there is no home for {str(path)!r}') from None
 
 # %% ../nbs/26_sources.ipynb #0c2c15b6
 def data_root(
-    root=None, # a folder, or None for the default
-)->Path: # where data sets are looked for and downloaded to
+    root=None,  # a folder, or None for the default
+) -> Path:  # where data sets are looked for and downloaded to
     "Return `root`, else the folder that `KAE_NB_DATA` names, else `kae_nb` in the user's cache; errors as for `as_path`."
-    return as_path('root', root or os.environ.get('KAE_NB_DATA') or xdg_cache_home()/'kae_nb')
+    return as_path('root', root or os.environ.get('KAE_NB_DATA') or xdg_cache_home() / 'kae_nb')
 
 # %% ../nbs/26_sources.ipynb #0215a465
 def find_files(
-    name:str, # a name in DATASETS
-    root=None, # folder with the data, see data_root
-)->list|None: # paths in the order of DATASETS
+    name: str,  # a name in DATASETS
+    root=None,  # folder with the data, see data_root
+) -> list | None:  # paths in the order of DATASETS
     "Return the files of a named set, gzipped or not, in the first folder that has them all, or None."
     base, (_, place, names) = data_root(root), DATASETS[name]
-    for folder in [base/place, base] + [_DEBIAN_FASHION_MNIST]*(name == 'fashion_mnist'):
-        files = [next((p for p in (folder/n, folder/f'{n}.gz') if p.is_file()), None) for n in names]
-        if all(files): return files
+    for folder in [base / place, base] + [_DEBIAN_FASHION_MNIST] * (name == 'fashion_mnist'):
+        files = [
+            next((p for p in (folder / n, folder / f'{n}.gz') if p.is_file()), None) for n in names
+        ]
+        if all(files):
+            return files
 
 # %% ../nbs/26_sources.ipynb #37d2f505
 def is_available(
-    name:str, # what load_dataset takes
-    root=None, # folder with the data, see data_root
-)->bool: # whether load_dataset would need no download
+    name: str,  # what load_dataset takes
+    root=None,  # folder with the data, see data_root
+) -> bool:  # whether load_dataset would need no download
     "Return whether the files of a data set are at hand; `ValueError` for an unknown name."
     kind, colon, path = str(name).partition(':')
-    if colon and kind in ('folder', 'arrays'): return as_path('name', path).exists()
+    if colon and kind in ('folder', 'arrays'):
+        return as_path('name', path).exists()
     lookup([*DATASETS, 'folder:PATH', 'arrays:FILE.npz'], name, 'data set')
     return name == 'digits' or find_files(name, root) is not None
 
 # %% ../nbs/26_sources.ipynb #31380180
 def stratified_sample(
-    y, # (n,) labels
-    size:int, # how many to draw
-    seed:int=0, # of the draw
-)->torch.Tensor: # (size,) indices, sorted
+    y,  # (n,) labels
+    size: int,  # how many to draw
+    seed: int = 0,  # of the draw
+) -> torch.Tensor:  # (size,) indices, sorted
     "Return indices of a random sample in which each class has its share, up to rounding; `ValueError` if there are not so many."
-    if check_size('subset', size) > len(y): raise ValueError(f'subset: {size:,} images asked for, there are {len(y):,}')
-    order = torch.randperm(len(y), generator=torch.Generator().manual_seed(check_size('seed', seed, 0)))
+    if check_size('subset', size) > len(y):
+        raise ValueError(f'subset: {size:,} images asked for, there are {len(y):,}')
+    order = torch.randperm(
+        len(y), generator=torch.Generator().manual_seed(check_size('seed', seed, 0))
+    )
     place = torch.empty(len(y), dtype=torch.float64)
     for label in y.unique():
         members = order[y[order] == label]
-        place[members] = (torch.arange(len(members), dtype=torch.float64) + 0.5)/len(members)
+        place[members] = (torch.arange(len(members), dtype=torch.float64) + 0.5) / len(members)
     return order[place[order].argsort(stable=True)[:size]].sort()[0]
 
 # %% ../nbs/26_sources.ipynb #b5f7b859
 def hold_out(
-    y, # (n,) labels
-    seed:int=0, # of what is held out
-)->tuple: # indices of four fifths, indices of one fifth
+    y,  # (n,) labels
+    seed: int = 0,  # of what is held out
+) -> tuple:  # indices of four fifths, indices of one fifth
     "Return which images to train with and which to test with; `ValueError` for fewer than two images."
-    if len(y) < 2: raise ValueError('a single image cannot be both trained and tested with')
-    test = stratified_sample(y, max(1, round(len(y)/5)), seed)
+    if len(y) < 2:
+        raise ValueError('a single image cannot be both trained and tested with')
+    test = stratified_sample(y, max(1, round(len(y) / 5)), seed)
     train = torch.ones(len(y), dtype=torch.bool).index_fill(0, test, False)
     return train.nonzero()[:, 0], test
 
@@ -101,18 +137,21 @@ def hold_out(
 def _cache_files(root, name, options):
     "Where decoded images may be kept, best place first."
     key = hashlib.sha256(json.dumps(options, sort_keys=True).encode()).hexdigest()[:12]
-    folders = dict.fromkeys([data_root(root), xdg_cache_home()/'kae_nb'])
-    return [folder/'decoded'/f'{name}-{key}.safetensors' for folder in folders]
+    folders = dict.fromkeys([data_root(root), xdg_cache_home() / 'kae_nb'])
+    return [folder / 'decoded' / f'{name}-{key}.safetensors' for folder in folders]
 
 # %% ../nbs/26_sources.ipynb #45071275
 def to_rows(
-    images, # (n, height, width) or (n, height, width, 3) uint8
-)->torch.Tensor: # (n, d) uint8
+    images,  # (n, height, width) or (n, height, width, 3) uint8
+) -> torch.Tensor:  # (n, d) uint8
     "Return images as rows, those in color red plane first."
-    if images.ndim == 4: images = images.transpose(0, 3, 1, 2)
+    if images.ndim == 4:
+        images = images.transpose(0, 3, 1, 2)
     return torch.from_numpy(images.reshape(len(images), -1).copy())
 
-def _image_shape(images): return ([3] if images.ndim == 4 else []) + list(images.shape[1:3])
+
+def _image_shape(images):
+    return ([3] if images.ndim == 4 else []) + list(images.shape[1:3])
 
 # %% ../nbs/26_sources.ipynb #2664bfda
 def _decode_named(name, files, grayscale, size):
@@ -124,130 +163,211 @@ def _decode_named(name, files, grayscale, size):
         names = read_pickle(meta)
         classes = names.get('label_names', names.get('fine_label_names'))
         if not isinstance(classes, list) or not all(isinstance(name, str) for name in classes):
-            raise ValueError(f'{meta} is no file of CIFAR: expected a list of texts as label_names or fine_label_names')
+            raise ValueError(
+                f'{meta} is no file of CIFAR: expected a list of texts as label_names or fine_label_names'
+            )
     else:
         from torchvision.datasets import FashionMNIST
+
         x_train, y_train, x_test, y_test = map(read_idx, files)
-        parts, classes = {'train': (x_train, y_train), 'test': (x_test, y_test)}, FashionMNIST.classes if name == 'fashion_mnist' else '0123456789'
+        parts, classes = (
+            {'train': (x_train, y_train), 'test': (x_test, y_test)},
+            FashionMNIST.classes if name == 'fashion_mnist' else '0123456789',
+        )
     tensors, shape = {}, parts['train'][0].shape[1:]
     for part, (x, y) in parts.items():
-        if x.ndim < 3 or y.ndim != 1: raise ValueError(f'{name}: expected images (n, height, width) and labels (n,), the files hold {x.shape} and {y.shape}')
-        if len(x) != len(y): raise ValueError(f'{name}: {len(x):,} images but {len(y):,} labels in the {part} part: the files do not belong together')
-        if not x.size: raise ValueError(f'{name}: the files of the {part} part hold no images')
-        if x.shape[1:] != shape: raise ValueError(f'{name}: training images of {shape}, test images of {x.shape[1:]}: the files do not belong together')
-        if y.max() >= len(classes): raise ValueError(f'{name}: a label of {y.max()} with {len(classes)} classes: the files do not belong together')
-        if x.ndim == 4 and grayscale: x = to_gray(x)
-        if size is not None: x = resize(x, size)
-        tensors.update({f'x_{part}': to_rows(x), f'y_{part}': torch.from_numpy(y.astype(np.int64))})
+        if x.ndim < 3 or y.ndim != 1:
+            raise ValueError(
+                f'{name}: expected images (n, height, width) and labels (n,), the files hold {x.shape} and {y.shape}'
+            )
+        if len(x) != len(y):
+            raise ValueError(
+                f'{name}: {len(x):,} images but {len(y):,} labels in the {part} part: the files do not belong together'
+            )
+        if not x.size:
+            raise ValueError(f'{name}: the files of the {part} part hold no images')
+        if x.shape[1:] != shape:
+            raise ValueError(
+                f'{name}: training images of {shape}, test images of {x.shape[1:]}: the files do not belong together'
+            )
+        if y.max() >= len(classes):
+            raise ValueError(
+                f'{name}: a label of {y.max()} with {len(classes)} classes: the files do not belong together'
+            )
+        if x.ndim == 4 and grayscale:
+            x = to_gray(x)
+        if size is not None:
+            x = resize(x, size)
+        tensors.update(
+            {f'x_{part}': to_rows(x), f'y_{part}': torch.from_numpy(y.astype(np.int64))}
+        )
     return tensors, dict(image_shape=_image_shape(x), classes=list(classes))
+
 
 def _not_found(name, root, reason):
     "The error for a data set that is neither on disk nor to be had, with the ways to get it."
-    ways = [f'let it be downloaded, on a machine with a network: load_dataset({name!r})',
-            f'put its files into {data_root(root)/DATASETS[name][1]}',
-            'name the folder that has them: root= in Python, --data_root for commands, or the environment variable KAE_NB_DATA']
-    if name == 'fashion_mnist': ways.append('on Debian or Ubuntu: apt install dataset-fashion-mnist')
+    ways = [
+        f'let it be downloaded, on a machine with a network: load_dataset({name!r})',
+        f'put its files into {data_root(root) / DATASETS[name][1]}',
+        'name the folder that has them: root= in Python, --data_root for commands, or the environment variable KAE_NB_DATA',
+    ]
+    if name == 'fashion_mnist':
+        ways.append('on Debian or Ubuntu: apt install dataset-fashion-mnist')
     listed = '; '.join(f'({i}) {way}' for i, way in enumerate(ways, 1))
-    return FileNotFoundError(f'the data set {name!r} is not in {data_root(root)} and was not downloaded ({reason}). To get it: {listed}')
+    return FileNotFoundError(
+        f'the data set {name!r} is not in {data_root(root)} and was not downloaded ({reason}). To get it: {listed}'
+    )
+
 
 def _remove_downloads(base):
     "Remove what downloads of processes of this machine that are no longer alive left in a folder."
     for folder in base.glob('.download-*'):
-        host, _, process = folder.name.removeprefix('.download-').rpartition('-')[0].rpartition('-')
-        if process.isdecimal() and is_over(host, int(process)): shutil.rmtree(folder, ignore_errors=True)
+        host, _, process = (
+            folder.name.removeprefix('.download-').rpartition('-')[0].rpartition('-')
+        )
+        if process.isdecimal() and is_over(host, int(process)):
+            shutil.rmtree(folder, ignore_errors=True)
+
 
 def _download(name, root):
     "Let torchvision download and check a set, then move its files to their place; `FileNotFoundError` if it cannot be had."
     from torchvision import datasets
+
     base = data_root(root)
     new = not base.exists()
     try:
         base.mkdir(parents=True, exist_ok=True)
         _remove_downloads(base)
-        with tempfile.TemporaryDirectory(dir=base, prefix=f'.download-{socket.gethostname()}-{os.getpid()}-') as folder:
+        with tempfile.TemporaryDirectory(
+            dir=base, prefix=f'.download-{socket.gethostname()}-{os.getpid()}-'
+        ) as folder:
             getattr(datasets, DATASETS[name][0])(folder, download=True)
             for file in [p for p in Path(folder).rglob('*') if p.is_file()]:
-                place = base/file.relative_to(folder)
+                place = base / file.relative_to(folder)
                 place.parent.mkdir(parents=True, exist_ok=True)
                 os.replace(file, place)
     except (OSError, RuntimeError) as error:
         with suppress(OSError):
-            if new: base.rmdir()
+            if new:
+                base.rmdir()
         raise _not_found(name, root, ' '.join(str(error).split()).rstrip('.')) from error
 
 # %% ../nbs/26_sources.ipynb #ebad13af
 def read_named(
-    name:str, # 'mnist', 'fashion_mnist', 'cifar10' or 'cifar100'
-    root=None, # folder with the data, see data_root
-    download:bool=True, # download what is not there
-    grayscale:bool=True, # color to gray
-    size=None, # (height, width), else as it is
-    cache:bool=True, # keep decoded images, and use what is kept
-)->tuple: # x_train, y_train, x_test, y_test by name: bytes (n, d) and labels (n,); image_shape and classes by name
+    name: str,  # 'mnist', 'fashion_mnist', 'cifar10' or 'cifar100'
+    root=None,  # folder with the data, see data_root
+    download: bool = True,  # download what is not there
+    grayscale: bool = True,  # color to gray
+    size=None,  # (height, width), else as it is
+    cache: bool = True,  # keep decoded images, and use what is kept
+) -> tuple:  # x_train, y_train, x_test, y_test by name: bytes (n, d) and labels (n,); image_shape and classes by name
     "Return a public set; `ValueError` for damaged files, `FileNotFoundError` if it cannot be had."
     files = find_files(name, root)
     if files is None:
-        if not download: raise _not_found(name, root, 'download=False')
+        if not download:
+            raise _not_found(name, root, 'download=False')
         _download(name, root)
         files = find_files(name, root)
-    kept = _cache_files(root, name, dict(name=name, grayscale=grayscale, size=size)) if cache else []
+    kept = (
+        _cache_files(root, name, dict(name=name, grayscale=grayscale, size=size)) if cache else []
+    )
     return cached(kept, files_digest(files), lambda: _decode_named(name, files, grayscale, size))
 
 # %% ../nbs/26_sources.ipynb #679e42fe
-_PARTS = {'train': 'train', 'training': 'train', 'test': 'test', 'testing': 'test', 'val': 'val', 'valid': 'val', 'validation': 'val'}
+_PARTS = {
+    'train': 'train',
+    'training': 'train',
+    'test': 'test',
+    'testing': 'test',
+    'val': 'val',
+    'valid': 'val',
+    'validation': 'val',
+}
+
 
 def _part_of(name):
     "Which part a folder's name stands for, or None."
-    words = set(re.findall('[a-z]+', name.lower())) - {'data', 'dataset', 'images', 'img', 'imgs', 'pictures', 'seg', 'set'}
+    words = set(re.findall('[a-z]+', name.lower())) - {
+        'data',
+        'dataset',
+        'images',
+        'img',
+        'imgs',
+        'pictures',
+        'seg',
+        'set',
+    }
     return _PARTS.get(words.pop()) if len(words) == 1 else None
+
 
 def _holds_pictures(folder, deep=True):
     for _, folders, names in os.walk(folder):
-        if any(name.lower().endswith(IMAGE_SUFFIXES) and not name.startswith('.') for name in names): return True
-        if not deep: return False
+        if any(
+            name.lower().endswith(IMAGE_SUFFIXES) and not name.startswith('.') for name in names
+        ):
+            return True
+        if not deep:
+            return False
     return False
 
+
 def find_parts(
-    path, # a tree of pictures
-)->tuple: # (folder, None), to hold out from; or (folder of training images, folder of test images)
+    path,  # a tree of pictures
+) -> (
+    tuple
+):  # (folder, None), to hold out from; or (folder of training images, folder of test images)
     "Return the folders of both parts; `ValueError` if the layout is not known, `FileNotFoundError` if there is no folder. Warns if a part is left out."
     path, met = Path(path), set()
-    if not path.is_dir(): raise FileNotFoundError(f'there is no folder {str(path)!r}')
+    if not path.is_dir():
+        raise FileNotFoundError(f'there is no folder {str(path)!r}')
     while len(names := list_folders(path)) == 1 and file_id(path) not in met:
-        if _holds_pictures(path, deep=False) or not list_folders(path/names[0]): break
+        if _holds_pictures(path, deep=False) or not list_folders(path / names[0]):
+            break
         met.add(file_id(path))
-        path = path/names[0]
+        path = path / names[0]
     kinds = {name: kind for name in names if (kind := _part_of(name))}
-    if not kinds or len(names) == 1: return path, None
-    others = [name for name in names if name not in kinds and _holds_pictures(path/name)]
+    if not kinds or len(names) == 1:
+        return path, None
+    others = [name for name in names if name not in kinds and _holds_pictures(path / name)]
     layout = f'{as_text(path)} holds the folders {as_text(", ".join(names[:10]))}{", …" if len(names) > 10 else ""}'
-    if len(kinds) == 1 and len(others) > 1 and not list_folders(path/next(iter(kinds))):
+    if len(kinds) == 1 and len(others) > 1 and not list_folders(path / next(iter(kinds))):
         warnings.warn(f'{layout}: {next(iter(kinds))} is taken for a class like the others')
         return path, None
-    found = {kind: path/name for name, kind in kinds.items()}
+    found = {kind: path / name for name, kind in kinds.items()}
     if others or len(found) < len(kinds) or 'train' not in found or len(found) < 2:
-        raise ValueError(f'{layout}: expected train and test, or train and val, with nothing beside them, or a folder for each class')
-    if len(found) == 3: warnings.warn(f'{as_text(found["val"])} is left out: {found["train"].name} and {found["test"].name} are used')
+        raise ValueError(
+            f'{layout}: expected train and test, or train and val, with nothing beside them, or a folder for each class'
+        )
+    if len(found) == 3:
+        warnings.warn(
+            f'{as_text(found["val"])} is left out: {found["train"].name} and {found["test"].name} are used'
+        )
     return found['train'], found.get('test', found.get('val'))
 
 # %% ../nbs/26_sources.ipynb #f49451b2
 def list_parts(
-    path, # a tree of pictures, see find_parts
-    subset:int=None, # how many training images to draw, else all
-    seed:int=0, # of the subset, and of what is held out
-)->tuple: # (files, labels (n,)) by part; classes
+    path,  # a tree of pictures, see find_parts
+    subset: int = None,  # how many training images to draw, else all
+    seed: int = 0,  # of the subset, and of what is held out
+) -> tuple:  # (files, labels (n,)) by part; classes
     "Return files and labels of both parts; errors as for `find_parts` and `list_images`, and `ValueError` if a file is in both."
     train, test = find_parts(as_path('folder', path))
     files, y, classes = list_images(train)
     y = torch.from_numpy(y)
-    if test is None: parts = {part: ([files[i] for i in rows], y[rows]) for part, rows in zip(('train', 'test'), hold_out(y, seed))}
+    if test is None:
+        parts = {
+            part: ([files[i] for i in rows], y[rows])
+            for part, rows in zip(('train', 'test'), hold_out(y, seed))
+        }
     else:
         others, other_y, _ = list_images(test, classes)
         ids = {file_id(file): file for file in files}
         both = next((file for file in others if file_id(file) in ids), None)
         if both:
             twin = ids[file_id(both)]
-            raise ValueError(f'{as_text(twin)} and {as_text(both)} are one file in both parts: leave one of them out')
+            raise ValueError(
+                f'{as_text(twin)} and {as_text(both)} are one file in both parts: leave one of them out'
+            )
         parts = {'train': (files, y), 'test': (others, torch.from_numpy(other_y))}
     if subset is not None:
         files, y = parts['train']
@@ -257,68 +377,98 @@ def list_parts(
 
 # %% ../nbs/26_sources.ipynb #2e71ff66
 def check_readable(
-    unreadable:dict, # reasons by file
-    n:int, # how many files there are
-    strict:bool, # whether this is an error
+    unreadable: dict,  # reasons by file
+    n: int,  # how many files there are
+    strict: bool,  # whether this is an error
 ):
     "Warn of files that could not be read, or raise a `ValueError`."
-    if not unreadable: return
+    if not unreadable:
+        return
     message = f'{len(unreadable):,} of {n:,} image files cannot be read: {describe(unreadable)}'
-    if strict: raise ValueError(message)
+    if strict:
+        raise ValueError(message)
     warnings.warn(f'{message}. They are skipped; strict=True makes this an error')
 
 # %% ../nbs/26_sources.ipynb #ed29349b
 def read_folder(
-    path, # the folder
-    root=None, # decoded images are kept below data_root(root)
-    grayscale:bool=True, # color to gray
-    size=None, # (height, width), else as they are
-    subset:int=None, # how many training images to draw, else all
-    seed:int=0, # of the subset, and of what is held out
-    strict:bool=False, # an image that cannot be read is an error
-    cache:bool=True, # keep decoded images, and use what is kept
-    progress:bool=True, # show a progress bar
-)->tuple: # as read_named
+    path,  # the folder
+    root=None,  # decoded images are kept below data_root(root)
+    grayscale: bool = True,  # color to gray
+    size=None,  # (height, width), else as they are
+    subset: int = None,  # how many training images to draw, else all
+    seed: int = 0,  # of the subset, and of what is held out
+    strict: bool = False,  # an image that cannot be read is an error
+    cache: bool = True,  # keep decoded images, and use what is kept
+    progress: bool = True,  # show a progress bar
+) -> tuple:  # as read_named
     "Return the pictures of a folder; errors as for `list_parts` and `read_images`, and `ValueError` if nothing in one part can be read, or all is black."
     path = as_path('folder', path).resolve()
     parts, classes = list_parts(path, subset, seed)
     (train, y_train), (test, y_test) = parts['train'], parts['test']
     files, y = train + test, torch.cat([y_train, y_test])
+
     def decode():
         images, kept, unreadable = read_images(files, size, grayscale, progress)
-        if strict: check_readable(unreadable, len(files), strict)
+        if strict:
+            check_readable(unreadable, len(files), strict)
         for part, names in (('train', train), ('test', test)):
             reasons = {file: unreadable[file] for file in names if file in unreadable}
-            if len(reasons) == len(names): raise UnreadableImages(reasons, f' of the {part} part')
+            if len(reasons) == len(names):
+                raise UnreadableImages(reasons, f' of the {part} part')
         rows, kept = to_rows(images), torch.from_numpy(kept)
-        tensors = {f'{name}_{part}': values[mask] for part, mask in (('train', kept < len(train)), ('test', kept >= len(train)))
-                   for name, values in (('x', rows), ('y', y[kept]))}
+        tensors = {
+            f'{name}_{part}': values[mask]
+            for part, mask in (('train', kept < len(train)), ('test', kept >= len(train)))
+            for name, values in (('x', rows), ('y', y[kept]))
+        }
         named = {str(file): reason for file, reason in unreadable.items()}
-        return tensors, dict(image_shape=_image_shape(images), classes=list(map(as_text, classes)), unreadable=named)
+        return tensors, dict(
+            image_shape=_image_shape(images), classes=list(map(as_text, classes)), unreadable=named
+        )
 
-    options = dict(folder=str(path), grayscale=grayscale, size=size, subset=subset, seed=seed, decoder=2)   # 2: as a viewer shows them
+    # 2: as a viewer shows them
+    options = dict(
+        folder=str(path), grayscale=grayscale, size=size, subset=subset, seed=seed, decoder=2
+    )
     kept = _cache_files(root, 'folder', options) if cache else []
     tensors, state = cached(kept, files_digest(files, contents=False), decode)
     check_readable(state['unreadable'], len(files), strict)
-    check_brightness(f'the pictures in {as_text(path)}', torch.cat([tensors['x_train'], tensors['x_test']]))
+    check_brightness(
+        f'the pictures in {as_text(path)}', torch.cat([tensors['x_train'], tensors['x_test']])
+    )
     return tensors, state
 
 # %% ../nbs/26_sources.ipynb #d39076f7
 def read_arrays(
-    path, # an .npz file
-)->dict: # arrays by name
+    path,  # an .npz file
+) -> dict:  # arrays by name
     "Return the arrays of a file; `FileNotFoundError` if it is not there, `ValueError` if it is damaged or too large, lacks x_train, or has an unknown key."
-    path, known = as_path('arrays', path), ['x_train', 'y_train', 'x_test', 'y_test', 'image_shape', 'classes']
-    if not path.is_file(): raise FileNotFoundError(f'there is no file {str(path)!r}')
+    path, known = (
+        as_path('arrays', path),
+        ['x_train', 'y_train', 'x_test', 'y_test', 'image_shape', 'classes'],
+    )
+    if not path.is_file():
+        raise FileNotFoundError(f'there is no file {str(path)!r}')
     where = as_text(path)
-    open(path, 'rb').close()                                        # not readable: not the same as damaged
+    open(path, 'rb').close()  # not readable: not the same as damaged
     try:
-        with zipfile.ZipFile(path) as file: size = sum(member.file_size for member in file.infolist())
-    except Exception as error: raise ValueError(f'{where} is no .npz file of plain arrays, as numpy.savez writes it: {error}') from error
+        with zipfile.ZipFile(path) as file:
+            size = sum(member.file_size for member in file.infolist())
+    except Exception as error:
+        raise ValueError(
+            f'{where} is no .npz file of plain arrays, as numpy.savez writes it: {error}'
+        ) from error
     check_memory(where, size)
     try:
-        with np.load(path) as file: arrays = dict(file)             # np.load does not unpickle unless it is told to
-    except Exception as error: raise ValueError(f'{where} is no .npz file of plain arrays, as numpy.savez writes it: {error}') from error
-    for name in arrays: lookup(known, as_text(name), f'array in {where}:')
-    if 'x_train' not in arrays: raise ValueError(f'{where} has no x_train; it holds {", ".join(arrays) or "nothing"}')
+        # np.load does not unpickle unless it is told to
+        with np.load(path) as file:
+            arrays = dict(file)
+    except Exception as error:
+        raise ValueError(
+            f'{where} is no .npz file of plain arrays, as numpy.savez writes it: {error}'
+        ) from error
+    for name in arrays:
+        lookup(known, as_text(name), f'array in {where}:')
+    if 'x_train' not in arrays:
+        raise ValueError(f'{where} has no x_train; it holds {", ".join(arrays) or "nothing"}')
     return arrays

@@ -17,127 +17,176 @@ from .layer import BasisLayer, Expansion, LayerRecord, check_size
 
 # %% ../nbs/12_spline.ipynb #aa2d02df
 def cut_off_powers(
-    t, # distances from the middle of the spline, in cells: overwritten
-    order:int, # k, the order of the spline
-    power:int, # n: k for the spline; k - 1 for its slope, times -sign(t)
+    t,  # distances from the middle of the spline, in cells: overwritten
+    order: int,  # k, the order of the spline
+    power: int,  # n: k for the spline; k - 1 for its slope, times -sign(t)
 ):
     "Return the sum of (-1)ⁱ·C(k+1, i)·max(0, (k+1)/2 - i - |t|)ⁿ/n! over 0 ≤ i < (k+1)/2: for n = k the spline."
-    scale = factorial(power)**(-1/power) if power else 1.0
-    left = t.abs_().mul_(-scale).add_(scale*(order + 1)/2).clamp_(min=0)
+    scale = factorial(power) ** (-1 / power) if power else 1.0
+    left = t.abs_().mul_(-scale).add_(scale * (order + 1) / 2).clamp_(min=0)
     raised = lambda a: a.pow_(power) if power else a.sign_()
-    inner = [raised((left - i*scale).clamp_(min=0)) for i in range(1, (order + 2)//2)]
+    inner = [raised((left - i * scale).clamp_(min=0)) for i in range(1, (order + 2) // 2)]
     total = raised(left)
-    for i, term in enumerate(inner, 1): total.add_(term, alpha=(-1)**i*comb(order + 1, i))
+    for i, term in enumerate(inner, 1):
+        total.add_(term, alpha=(-1) ** i * comb(order + 1, i))
     return total
 
 # %% ../nbs/12_spline.ipynb #a8cd71d1
 def cox_de_boor(
-    x, # (…, in)
-    knots, # (in, number of knots), not decreasing
-    order:int, # k
+    x,  # (…, in)
+    knots,  # (in, number of knots), not decreasing
+    order: int,  # k
 ):
     "Return the B-splines on any knots: (…, number of knots - k - 1, in); zero outside the knots."
     t = knots.mT.unbind(-2)
     x = torch.minimum(torch.maximum(x, t[0]), t[-1])
     b = [((x >= left) & (x < right)).to(x.dtype) for left, right in zip(t, t[1:])]
     for k in range(1, order + 1):
-        inverse = [torch.where(right > left, 1/(right - left), 0) for left, right in zip(t, t[k:])]    # 0/0 counts as 0
-        b = [(x - t[j])*inverse[j]*b[j] + (t[j+k+1] - x)*inverse[j+1]*b[j+1] for j in range(len(b) - 1)]
+        # 0/0 counts as 0
+        inverse = [
+            torch.where(right > left, 1 / (right - left), 0) for left, right in zip(t, t[k:])
+        ]
+        b = [
+            (x - t[j]) * inverse[j] * b[j] + (t[j + k + 1] - x) * inverse[j + 1] * b[j + 1]
+            for j in range(len(b) - 1)
+        ]
     return torch.stack(b, -2)
 
 # %% ../nbs/12_spline.ipynb #6ff143c9
 def check_range(
-    name:str, # name of the argument, for the message
-    value, # what the user gave
-)->tuple: # (low, high), floats
+    name: str,  # name of the argument, for the message
+    value,  # what the user gave
+) -> tuple:  # (low, high), floats
     "Return `value` as two floats; `ValueError` if it is not two increasing finite numbers."
-    try: low, high = map(float, value)
-    except (TypeError, ValueError): low = high = 0.0
-    if not low < high or not isfinite(high - low): raise ValueError(f'{name} must be two increasing numbers, got {value!r}')
+    try:
+        low, high = map(float, value)
+    except (TypeError, ValueError):
+        low = high = 0.0
+    if not low < high or not isfinite(high - low):
+        raise ValueError(f'{name} must be two increasing numbers, got {value!r}')
     return low, high
 
 # %% ../nbs/12_spline.ipynb #6438fd9a
 class BSplineLayer(BasisLayer):
     "The KAN layer: maps x (…, in_features) to y (…, out_features), a SiLU and a B-spline on every edge."
-    def __init__(self,
-        in_features:int, # number of inputs
-        out_features:int, # number of outputs
-        grid_size:int=5, # G, the number of cells, 1 to 1000
-        spline_order:int=3, # k, the degree of the pieces, 1 to 20
-        grid_range:tuple=(-1, 1), # where the cells begin and end, until update_grid moves them
-        bias:bool=False, # add a learned constant to each output
-        device:torch.device=None, # where the parameters live, as for nn.Linear
-        dtype:torch.dtype=None, # type of the parameters, as for nn.Linear
+
+    def __init__(
+        self,
+        in_features: int,  # number of inputs
+        out_features: int,  # number of outputs
+        grid_size: int = 5,  # G, the number of cells, 1 to 1000
+        spline_order: int = 3,  # k, the degree of the pieces, 1 to 20
+        grid_range: tuple = (-1, 1),  # where the cells begin and end, until update_grid moves them
+        bias: bool = False,  # add a learned constant to each output
+        device: torch.device = None,  # where the parameters live, as for nn.Linear
+        dtype: torch.dtype = None,  # type of the parameters, as for nn.Linear
     ):
         self.grid_size = check_size('grid_size', grid_size, most=1000)
         self.spline_order = check_size('spline_order', spline_order, most=20)
         self.grid_range = check_range('grid_range', grid_range)
-        self.step = (self.grid_range[1] - self.grid_range[0])/self.grid_size
-        self.uniform = True                                                 # until `update_grid`
-        super().__init__(in_features, out_features, 1 + self.grid_size + self.spline_order, bias, device, dtype)
+        self.step = (self.grid_range[1] - self.grid_range[0]) / self.grid_size
+        self.uniform = True  # until `update_grid`
+        super().__init__(
+            in_features, out_features, 1 + self.grid_size + self.spline_order, bias, device, dtype
+        )
         self.spline_scaler = nn.Parameter(torch.empty_like(self.coefficients[:, 0]))
         self.register_buffer('grid', self.uniform_grid())
-        if not self.grid.is_meta and not (self.grid[0].isfinite().all() and (self.grid[0].diff() > 0).all()):
-            raise ValueError(f'grid_range={grid_range} has no {grid_size} cells that {self.grid.dtype} can tell apart')
+        if not self.grid.is_meta and not (
+            self.grid[0].isfinite().all() and (self.grid[0].diff() > 0).all()
+        ):
+            raise ValueError(
+                f'grid_range={grid_range} has no {grid_size} cells that {self.grid.dtype} can tell apart'
+            )
         self.reset_parameters()
 
     @property
-    def shared_basis(self): return self.uniform                             # moved knots are each layer's own
+    def shared_basis(self):
+        return self.uniform  # moved knots are each layer's own
 
     def uniform_grid(self):
         "The knots that the layer starts with: (in_features, grid_size + 2·spline_order + 1)."
         c = self.coefficients
-        steps = torch.arange(-self.spline_order, self.grid_size + self.spline_order + 1, device=c.device, dtype=c.dtype)
-        return (steps*self.step + self.grid_range[0]).expand(self.in_features, -1).contiguous()
+        steps = torch.arange(
+            -self.spline_order,
+            self.grid_size + self.spline_order + 1,
+            device=c.device,
+            dtype=c.dtype,
+        )
+        return (steps * self.step + self.grid_range[0]).expand(self.in_features, -1).contiguous()
 
     def reset_parameters(self):
         "Draw the parameters as efficient-kan does, in its order; zero the bias. The knots stay where they are."
-        if not hasattr(self, 'spline_scaler'): return                       # too early: called by BasisLayer.__init__
+        if not hasattr(self, 'spline_scaler'):
+            return  # too early: called by BasisLayer.__init__
         c, G, k = self.coefficients, self.grid_size, self.spline_order
-        from_middles = torch.arange(G + 1, dtype=torch.float64)[:, None] + (k + 1)/2 - torch.arange(1, G + k + 1)
-        at_knots = cut_off_powers(from_middles, k, k)                       # the splines at the G + 1 knots within grid_range
+        from_middles = (
+            torch.arange(G + 1, dtype=torch.float64)[:, None]
+            + (k + 1) / 2
+            - torch.arange(1, G + k + 1)
+        )
+        # the splines at the G + 1 knots within grid_range
+        at_knots = cut_off_powers(from_middles, k, k)
         bound = self.in_features**-0.5
         with torch.no_grad():
             c[:, 0] = torch.empty_like(self.spline_scaler).uniform_(-bound, bound)
-            noise = (torch.rand(G + 1, self.in_features, self.out_features, device=c.device, dtype=c.dtype) - 0.5)*0.1/G
+            noise = (
+                (
+                    torch.rand(
+                        G + 1, self.in_features, self.out_features, device=c.device, dtype=c.dtype
+                    )
+                    - 0.5
+                )
+                * 0.1
+                / G
+            )
             smallest = torch.linalg.pinv(at_knots).to(noise)
             c[:, 1:] = torch.einsum('jn,nio->oji', smallest, noise)
             self.spline_scaler.uniform_(-bound, bound)
-        if self.bias is not None: nn.init.zeros_(self.bias)
+        if self.bias is not None:
+            nn.init.zeros_(self.bias)
 
     def weight_and_constant(self):
         silu, splines = self.coefficients.split([1, self.n_basis - 1], -2)
-        return torch.cat([silu, splines*self.spline_scaler.unsqueeze(-2)], -2), self.bias
+        return torch.cat([silu, splines * self.spline_scaler.unsqueeze(-2)], -2), self.bias
 
     def basis(self, x):
         "SiLU(x), B₁(x), …: (…, in_features) -> (…, 1 + grid_size + spline_order, in_features)."
-        if self.uniform: return Expansion.apply(x, self.expand, self.slope)
-        return torch.cat([F.silu(x).unsqueeze(-2), cox_de_boor(x, self.grid, self.spline_order).to(x.dtype)], -2)
+        if self.uniform:
+            return Expansion.apply(x, self.expand, self.slope)
+        return torch.cat(
+            [F.silu(x).unsqueeze(-2), cox_de_boor(x, self.grid, self.spline_order).to(x.dtype)], -2
+        )
 
     def from_middles(self, x, first=1):
         "The distance of each x from the middle of spline first, first + 1, …, in cells: (…, rows, in). Row 0, before the first spline, makes room for the SiLU."
         k, (low, _) = self.spline_order, self.grid_range
         rows = torch.arange(first, self.n_basis, dtype=x.dtype, device=x.device)
-        return (x*(1/self.step)).add_((k + 1)/2 - low/self.step).unsqueeze(-2) - rows.unsqueeze(-1)
+        return (x * (1 / self.step)).add_((k + 1) / 2 - low / self.step).unsqueeze(
+            -2
+        ) - rows.unsqueeze(-1)
 
     def expand(self, x):
         "`basis` on a uniform grid."
         rows = cut_off_powers(self.from_middles(x, first=0), self.spline_order, self.spline_order)
-        rows[..., 0, :] = F.silu(x)                                         # row 0 was only a place for it
+        rows[..., 0, :] = F.silu(x)  # row 0 was only a place for it
         return rows
 
     def slope(self, x, features, g):
         "The sum over basis functions of g times their derivative at x, on a uniform grid."
         sigmoid = x.sigmoid()
-        total = torch.addcmul(sigmoid, features[..., 0, :], 1 - sigmoid)*g[..., 0, :]   # SiLU' = σ + SiLU·(1 - σ)
+        # SiLU' = σ + SiLU·(1 - σ)
+        total = torch.addcmul(sigmoid, features[..., 0, :], 1 - sigmoid) * g[..., 0, :]
         t = self.from_middles(x)
         sign = t.sign()
         towards_middle = cut_off_powers(t, self.spline_order, self.spline_order - 1)
-        return total - (towards_middle.mul_(sign)*g[..., 1:, :]).sum(-2)/self.step
+        return total - (towards_middle.mul_(sign) * g[..., 1:, :]).sum(-2) / self.step
 
     def _load_from_state_dict(self, *args, **options):
-        super()._load_from_state_dict(*args, **options)                     # the knots may be moved ones
-        if not self.grid.is_meta: self.uniform = torch.allclose(self.grid, self.uniform_grid(), rtol=0, atol=1e-4*self.step)
+        super()._load_from_state_dict(*args, **options)  # the knots may be moved ones
+        if not self.grid.is_meta:
+            self.uniform = torch.allclose(
+                self.grid, self.uniform_grid(), rtol=0, atol=1e-4 * self.step
+            )
 
     def extra_repr(self):
         return f'{super().extra_repr()}, grid_size={self.grid_size}, spline_order={self.spline_order}, grid_range={self.grid_range}'
@@ -145,30 +194,40 @@ class BSplineLayer(BasisLayer):
 # %% ../nbs/12_spline.ipynb #39decf06
 @patch
 @torch.no_grad()
-def update_grid(self:BSplineLayer,
-    x, # samples of the layer's input: (…, in_features)
-    margin:float=0.01, # how far the even spacing reaches beyond the samples, in units of x
-    grid_eps:float=0.02, # the share of even spacing, above 0; the rest follows the quantiles of the samples
+def update_grid(
+    self: BSplineLayer,
+    x,  # samples of the layer's input: (…, in_features)
+    margin: float = 0.01,  # how far the even spacing reaches beyond the samples, in units of x
+    # the share of even spacing, above 0; the rest follows the quantiles of the samples
+    grid_eps: float = 0.02,
 ):
     "Move the knots to where the samples are and refit the coefficients, so that the layer stays the function it was."
     x = torch.as_tensor(x).detach().to(self.grid)
     self.check_input(x)
     x = x.reshape(-1, self.in_features)
-    if not len(x) or not x.isfinite().all(): raise ValueError(f'x must hold finite samples, at least one, got {len(x)} with {int((~x.isfinite()).sum())} values that are not finite')
-    if not 0 < grid_eps <= 1: raise ValueError(f'grid_eps must be above 0 and at most 1, got {grid_eps}')
-    if not margin > 0: raise ValueError(f'margin must be above 0, got {margin}')
+    if not len(x) or not x.isfinite().all():
+        raise ValueError(
+            f'x must hold finite samples, at least one, got {len(x)} with {int((~x.isfinite()).sum())} values that are not finite'
+        )
+    if not 0 < grid_eps <= 1:
+        raise ValueError(f'grid_eps must be above 0 and at most 1, got {grid_eps}')
+    if not margin > 0:
+        raise ValueError(f'margin must be above 0, got {margin}')
 
     ordered = x.sort(0).values
-    step = (ordered[-1] - ordered[0] + 2*margin)/self.grid_size
+    step = (ordered[-1] - ordered[0] + 2 * margin) / self.grid_size
     count = torch.arange(self.grid_size + 1, device=x.device)[:, None]
-    even = count*step + ordered[0] - margin
+    even = count * step + ordered[0] - margin
     quantiles = ordered[torch.linspace(0, len(x) - 1, self.grid_size + 1, device=x.device).long()]
-    inner = grid_eps*even + (1 - grid_eps)*quantiles                        # (G + 1, in)
-    beside = torch.arange(1, self.spline_order + 1, device=x.device)[:, None]*step
+    inner = grid_eps * even + (1 - grid_eps) * quantiles  # (G + 1, in)
+    beside = torch.arange(1, self.spline_order + 1, device=x.device)[:, None] * step
     knots = torch.cat([inner[:1] - beside.flip(0), inner, inner[-1:] + beside]).mT.contiguous()
-    if not knots.isfinite().all(): raise ValueError(f'x reaches from {x.min():g} to {x.max():g}, too far for knots in {knots.dtype}')
+    if not knots.isfinite().all():
+        raise ValueError(
+            f'x reaches from {x.min():g} to {x.max():g}, too far for knots in {knots.dtype}'
+        )
 
-    old = cox_de_boor(x.double(), self.grid.double(), self.spline_order)    # (samples, j, in)
+    old = cox_de_boor(x.double(), self.grid.double(), self.spline_order)  # (samples, j, in)
     new = cox_de_boor(x.double(), knots.double(), self.spline_order)
     products = lambda a, b: torch.einsum('nji,nli->ijl', a, b)
     refit = torch.linalg.pinv(products(new, new), rtol=1e-12, hermitian=True) @ products(new, old)
@@ -179,22 +238,26 @@ def update_grid(self:BSplineLayer,
 
 # %% ../nbs/12_spline.ipynb #eb3fa2de
 @patch
-def regularization_loss(self:BSplineLayer,
-    activation:float=1.0, # λ₁, the weight of the L1 term
-    entropy:float=1.0, # λ₂, the weight of the entropy
+def regularization_loss(
+    self: BSplineLayer,
+    activation: float = 1.0,  # λ₁, the weight of the L1 term
+    entropy: float = 1.0,  # λ₂, the weight of the entropy
 ):
     "Return the L1 and entropy penalty on the spline coefficients, to be added to a loss."
     strength = self.coefficients[:, 1:].abs().mean(1)
     share = strength / strength.sum().clamp(min=torch.finfo(strength.dtype).tiny)
-    share = torch.where(share > 0, share, 1)                                # 1·log 1 is 0, and so is the slope of `where`
-    return activation*strength.sum() - entropy*(share * share.log()).sum()
+    share = torch.where(share > 0, share, 1)  # 1·log 1 is 0, and so is the slope of `where`
+    return activation * strength.sum() - entropy * (share * share.log()).sum()
 
 # %% ../nbs/12_spline.ipynb #ebfe9eb1
 def from_kan(
-    state:dict, # the state_dict of efficient-kan's KANLinear
-)->dict: # of a BSplineLayer
+    state: dict,  # the state_dict of efficient-kan's KANLinear
+) -> dict:  # of a BSplineLayer
     "Return the parameters under our names: ours has the SiLU's weights as the first of the basis functions'."
     rows = [state['base_weight'].unsqueeze(1), state['spline_weight'].mT]
-    return dict(coefficients=torch.cat(rows, 1), spline_scaler=state['spline_scaler'], grid=state['grid'])
+    return dict(
+        coefficients=torch.cat(rows, 1), spline_scaler=state['spline_scaler'], grid=state['grid']
+    )
+
 
 LAYER = LayerRecord('kan', BSplineLayer, 'KAN', lr=2e-2, effort=6, from_theirs=from_kan, column=1)

@@ -14,8 +14,14 @@ from .experiments import CURVE, MODELS
 from .layers import lookup
 
 # %% ../nbs/41_tables.ipynb #cc6dd2c0
-DATASETS = {'mnist': 'MNIST', 'fashion_mnist': 'FashionMNIST', 'cifar10': 'CIFAR10', 'cifar100': 'CIFAR100'}     # ours: the paper's
-METRICS = {     # name: title, whether more is better, how far from the paper's we call the same
+# ours: the paper's
+DATASETS = {
+    'mnist': 'MNIST',
+    'fashion_mnist': 'FashionMNIST',
+    'cifar10': 'CIFAR10',
+    'cifar100': 'CIFAR100',
+}
+METRICS = {  # name: title, whether more is better, how far from the paper's we call the same
     'reconstruction_mse': ('Table 2: reconstruction error', False, 0.003),
     'recall_at_10': ('Table 3: recall@10', True, 0.02),
     'accuracy_1nn': ('Table 4: accuracy of 1-NN', True, 0.02),
@@ -70,42 +76,65 @@ KAE(p=3)   .068 .061 .057 .053 .044 .040 .044 .040
 Improve    .024 .021 .021 .016 .014 .013 .017 .015
 '''
 
-def published()->pd.DataFrame:
+
+def published() -> pd.DataFrame:
     "Return the paper's Tables 2 to 5, indexed by metric, dataset, latent_dim and model, with one column, published."
     rows, metric = {}, None
     columns = [(dataset, dim) for dataset in DATASETS for dim in (16, 32)]
     for line in _PUBLISHED.split('\n'):
         model, *values = line.split() or ['']
-        if not values: metric = model or metric
-        for (dataset, dim), value in zip(columns, values): rows[metric, dataset, dim, model.replace('(', ' (')] = float(value)
-    return pd.Series(rows, name='published').rename_axis(['metric', 'dataset', 'latent_dim', 'model']).sort_index().to_frame()
+        if not values:
+            metric = model or metric
+        for (dataset, dim), value in zip(columns, values):
+            rows[metric, dataset, dim, model.replace('(', ' (')] = float(value)
+    return (
+        pd.Series(rows, name='published')
+        .rename_axis(['metric', 'dataset', 'latent_dim', 'model'])
+        .sort_index()
+        .to_frame()
+    )
 
 # %% ../nbs/41_tables.ipynb #daf61ccf
 def title_of(
-    dataset:str, # a data set of the results
-)->str: # for tables and figures
+    dataset: str,  # a data set of the results
+) -> str:  # for tables and figures
     "Return what a data set is called: the paper's name for it, or its own."
     return DATASETS.get(dataset, dataset).encode('utf-8', 'backslashreplace').decode()
 
 # %% ../nbs/41_tables.ipynb #fe7e645d
 def summarize(
-    frame, # results, from as_frame or unpack
-    metric:str, # a name in METRICS
-    protocol:str=None, # None, or 'paper' for the paper's definition of the metric
-)->pd.DataFrame: # indexed by dataset, latent_dim and model; columns mean, std, seeds, lr, weight_decay, settings
+    frame,  # results, from as_frame or unpack
+    metric: str,  # a name in METRICS
+    protocol: str = None,  # None, or 'paper' for the paper's definition of the metric
+) -> pd.DataFrame:  # indexed by dataset, latent_dim and model; columns mean, std, seeds, lr, weight_decay, settings
     "Return, for each model, mean and standard deviation over seeds of its best setting; `ValueError` for an unknown metric or protocol, and for results without it."
     _, more, _ = lookup(METRICS, metric, 'metric')
-    column = f'{metric}_paper' if check_protocol(protocol) == 'paper' and metric != 'accuracy_1nn' else metric
-    if column not in frame: raise ValueError(f'these results have no {column}')
+    column = (
+        f'{metric}_paper'
+        if check_protocol(protocol) == 'paper' and metric != 'accuracy_1nn'
+        else metric
+    )
+    if column not in frame:
+        raise ValueError(f'these results have no {column}')
     by = ['dataset', 'latent_dim', 'model']
-    settings = frame.groupby([*by, 'lr', 'weight_decay'])[column].agg(mean=lambda values: values.mean(skipna=False), std='std', seeds='size').reset_index('lr').reset_index('weight_decay')
-    best = settings.sort_values('mean', ascending=not more, na_position='last', kind='stable').groupby(level=by).head(1)
+    settings = (
+        frame.groupby([*by, 'lr', 'weight_decay'])[column]
+        .agg(mean=lambda values: values.mean(skipna=False), std='std', seeds='size')
+        .reset_index('lr')
+        .reset_index('weight_decay')
+    )
+    best = (
+        settings.sort_values('mean', ascending=not more, na_position='last', kind='stable')
+        .groupby(level=by)
+        .head(1)
+    )
     return best.assign(settings=settings.groupby(level=by).size()).sort_index()
 
+
 def compare(
-    frame, # results, from as_frame or unpack
-    metric:str, # a name in METRICS
-)->pd.DataFrame: # as from summarize, with columns published, difference and within
+    frame,  # results, from as_frame or unpack
+    metric: str,  # a name in METRICS
+) -> pd.DataFrame:  # as from summarize, with columns published, difference and within
     "Return our numbers by the paper's definition beside the paper's, where it has one."
     ours = summarize(frame, metric, 'paper')
     both = ours.join(published().loc[metric]).dropna(subset='published')
@@ -114,74 +143,152 @@ def compare(
 
 # %% ../nbs/41_tables.ipynb #8443ab6b
 def in_order(
-    models, # names of models
-)->list: # of names
+    models,  # names of models
+) -> list:  # of names
     "Return the paper's models in the order of its tables, and then what else there is, without PCA."
     return [*MODELS, *dict.fromkeys(model for model in models if model not in (*MODELS, 'PCA'))]
 
 # %% ../nbs/41_tables.ipynb #446021ae
 def table(
-    frame, # results, from as_frame or unpack
-    metric:str, # a name in METRICS
-    protocol:str='paper', # 'paper' for its definition and its numbers beside ours; None for the right definition
-): # a pandas Styler; its data are texts
+    frame,  # results, from as_frame or unpack
+    metric: str,  # a name in METRICS
+    # 'paper' for its definition and its numbers beside ours; None for the right definition
+    protocol: str = 'paper',
+):  # a pandas Styler; its data are texts
     "Return a table of means and standard deviations, a row for each data set and model, best in bold."
     title, more, within = lookup(METRICS, metric, 'metric')
     ours, theirs = summarize(frame, metric, protocol), published().loc[metric].published
     digits, columns, bold = 3 if more else 4, {}, set()
-    def best(means): return (means.idxmax() if more else means.idxmin()) if means.notna().any() else None
-    def number(value, sign=''): return '–' if pd.isna(value) else f'{value:{sign}.{digits}f}'     # not measured
-    def spread(value): return '' if pd.isna(value) else f' ± {number(value)}'                    # a single seed has none
+
+    def best(means):
+        return (means.idxmax() if more else means.idxmin()) if means.notna().any() else None
+
+    def number(value, sign=''):
+        return '–' if pd.isna(value) else f'{value:{sign}.{digits}f}'  # not measured
+
+    def spread(value):
+        return '' if pd.isna(value) else f' ± {number(value)}'  # a single seed has none
+
     for dataset, dim in ours.index.droplevel('model').unique():
         mean, std = ours.loc[dataset, dim]['mean'], ours.loc[dataset, dim]['std']
         models = [model for model in in_order(mean.index) if model in mean.index]
         kaes = [model for model in models if model.startswith('KAE')]
+
         def put(column, texts, winner=None):
-            columns.setdefault((f'{dim} numbers', column), {}).update({(dataset, model): text for model, text in texts.items()})
-            if winner: bold.add(((dataset, winner), (f'{dim} numbers', column)))
-        put('ours', {model: number(mean[model]) + spread(std[model]) for model in models}, best(mean[models]))
-        if kaes and 'AE' in models: put('ours', {'Improve': number(abs(mean[best(mean[kaes]) or 'AE'] - mean['AE']))})
-        if 'PCA' in mean.index: put('ours', {'PCA': number(mean['PCA'])})
+            columns.setdefault((f'{dim} numbers', column), {}).update(
+                {(dataset, model): text for model, text in texts.items()}
+            )
+            if winner:
+                bold.add(((dataset, winner), (f'{dim} numbers', column)))
+
+        put(
+            'ours',
+            {model: number(mean[model]) + spread(std[model]) for model in models},
+            best(mean[models]),
+        )
+        if kaes and 'AE' in models:
+            put('ours', {'Improve': number(abs(mean[best(mean[kaes]) or 'AE'] - mean['AE']))})
+        if 'PCA' in mean.index:
+            put('ours', {'PCA': number(mean['PCA'])})
         if protocol == 'paper' and (dataset, dim, 'AE') in theirs.index:
             known = theirs[dataset, dim]
-            put('paper', {model: f'{known[model]:.3f}' for model in [*models, 'Improve'] if model in known}, best(known[list(MODELS)]))
-            difference = (mean[models] - known).reindex([model for model in models if model in known])
-            put('difference', {model: number(value, '+') + ' !'*(abs(value) > within) for model, value in difference.items()})
-    texts, order = pd.DataFrame(columns).fillna(''), [*DATASETS, *sorted(set(ours.index.unique('dataset')) - set(DATASETS))]
-    rows = [(dataset, model) for dataset in order for model in (*in_order(ours.index.unique('model')), 'Improve', 'PCA') if (dataset, model) in texts.index]
+            put(
+                'paper',
+                {model: f'{known[model]:.3f}' for model in [*models, 'Improve'] if model in known},
+                best(known[list(MODELS)]),
+            )
+            difference = (mean[models] - known).reindex(
+                [model for model in models if model in known]
+            )
+            put(
+                'difference',
+                {
+                    model: number(value, '+') + ' !' * (abs(value) > within)
+                    for model, value in difference.items()
+                },
+            )
+    texts, order = (
+        pd.DataFrame(columns).fillna(''),
+        [*DATASETS, *sorted(set(ours.index.unique('dataset')) - set(DATASETS))],
+    )
+    rows = [
+        (dataset, model)
+        for dataset in order
+        for model in (*in_order(ours.index.unique('model')), 'Improve', 'PCA')
+        if (dataset, model) in texts.index
+    ]
     texts, css = texts.loc[rows], pd.DataFrame('', index=rows, columns=texts.columns)
     for row, column in bold:
-        if row in rows: css.loc[[row], [column]] = 'font-weight: bold'      # the paper's best may not be among ours
-    css.index = texts.index = pd.MultiIndex.from_tuples([(title_of(dataset), model) for dataset, model in rows])
-    style = texts.style.apply(lambda _: css, axis=None).format(escape='html').format_index(escape='html')
-    style.set_table_styles([dict(selector='td, th', props='text-align: right; padding: 0.1em 0.4em; white-space: nowrap; font-size: 0.8em; vertical-align: top')])
-    return style.set_caption(f'{title}{", by the paper’s definition" if protocol == "paper" else ""}; {"more" if more else "less"} is better')
+        # the paper's best may not be among ours
+        if row in rows:
+            css.loc[[row], [column]] = 'font-weight: bold'
+    css.index = texts.index = pd.MultiIndex.from_tuples(
+        [(title_of(dataset), model) for dataset, model in rows]
+    )
+    style = (
+        texts.style.apply(lambda _: css, axis=None)
+        .format(escape='html')
+        .format_index(escape='html')
+    )
+    style.set_table_styles(
+        [
+            dict(
+                selector='td, th',
+                props='text-align: right; padding: 0.1em 0.4em; white-space: nowrap; font-size: 0.8em; vertical-align: top',
+            )
+        ]
+    )
+    return style.set_caption(
+        f'{title}{", by the paper’s definition" if protocol == "paper" else ""}; {"more" if more else "less"} is better'
+    )
 
 # %% ../nbs/41_tables.ipynb #0e0a7ccb
 def agreement(
-    frame, # results, from as_frame or unpack
-)->pd.DataFrame: # all cells that both have, indexed by metric, dataset, latent_dim and model; columns as from compare
+    frame,  # results, from as_frame or unpack
+) -> pd.DataFrame:  # all cells that both have, indexed by metric, dataset, latent_dim and model; columns as from compare
     "Return every published number that can be compared with ours."
     return pd.concat({metric: compare(frame, metric) for metric in METRICS}, names=['metric'])
 
 # %% ../nbs/41_tables.ipynb #75b0efd2
 def plot_recall_curves(
-    frame, # results, from as_frame or unpack
-    protocol:str='paper', # 'paper' for its definition, None for the right one
+    frame,  # results, from as_frame or unpack
+    protocol: str = 'paper',  # 'paper' for its definition, None for the right one
 ):
     "Draw mean recall by the number of neighbors, of each model's best setting, a panel for each data set and size of the code; return the figure."
     import matplotlib.pyplot as plt
+
     best = summarize(frame, 'recall_at_10', protocol)
-    curves = frame.set_index(['dataset', 'latent_dim', 'model', 'lr', 'weight_decay']).sort_index()['recall_curve_paper' if protocol == 'paper' else 'recall_curve']
+    curves = frame.set_index(
+        ['dataset', 'latent_dim', 'model', 'lr', 'weight_decay']
+    ).sort_index()['recall_curve_paper' if protocol == 'paper' else 'recall_curve']
     panels = best.index.droplevel('model').unique()
-    figure, axes = plt.subplots(1, len(panels), figsize=(3*len(panels) + 1.2, 3), sharey=True, squeeze=False, layout='constrained')
+    figure, axes = plt.subplots(
+        1,
+        len(panels),
+        figsize=(3 * len(panels) + 1.2, 3),
+        sharey=True,
+        squeeze=False,
+        layout='constrained',
+    )
     for ax, (dataset, dim) in zip(axes[0], panels):
         part = best.loc[dataset, dim]
         for k, model in enumerate([*in_order(best.index.unique('model')), 'PCA']):
-            if model not in part.index: continue
-            runs = curves.loc[[(dataset, dim, model, part.lr[model], part.weight_decay[model])]].tolist()
-            mean = [sum(values)/len(runs) for values in zip(*runs)]
-            ax.plot(CURVE, mean, label=model, **(dict(color='0.5', ls='--') if model == 'PCA' else dict(color=f'C{k}', marker='.')))
+            if model not in part.index:
+                continue
+            runs = curves.loc[
+                [(dataset, dim, model, part.lr[model], part.weight_decay[model])]
+            ].tolist()
+            mean = [sum(values) / len(runs) for values in zip(*runs)]
+            ax.plot(
+                CURVE,
+                mean,
+                label=model,
+                **(
+                    dict(color='0.5', ls='--')
+                    if model == 'PCA'
+                    else dict(color=f'C{k}', marker='.')
+                ),
+            )
         ax.set_title(f'{title_of(dataset)}, {dim} numbers', parse_math=False)
         ax.set(xlabel='neighbors retrieved', xscale='log')
         ax.xaxis.set_major_formatter('{x:g}')

@@ -14,250 +14,329 @@ import numpy as np
 
 # %% ../nbs/01_theorem.ipynb #901c785f
 def two_layer(
-    inner, # inner[q][p]: the function of one variable from input p to hidden node q
-    outer, # outer[q]: the function of one variable from hidden node q to the output
-    x, # inputs (…, n)
-)->np.ndarray: # Σ_q outer[q](Σ_p inner[q][p](x_p)), shape (…)
+    inner,  # inner[q][p]: the function of one variable from input p to hidden node q
+    outer,  # outer[q]: the function of one variable from hidden node q to the output
+    x,  # inputs (…, n)
+) -> np.ndarray:  # Σ_q outer[q](Σ_p inner[q][p](x_p)), shape (…)
     "Return the output of the network [n, len(outer), 1] with these functions on its edges."
-    return sum(out(sum(f(x[..., p]) for p, f in enumerate(row))) for row, out in zip(inner, outer, strict=True))
+    return sum(
+        out(sum(f(x[..., p]) for p, f in enumerate(row)))
+        for row, out in zip(inner, outer, strict=True)
+    )
 
 # %% ../nbs/01_theorem.ipynb #574a033a
 def draw_graph(
-    inner, # inner[q][p]: functions of one variable (arrays to arrays), as for two_layer
-    outer, # outer[q]: functions of one variable
-    ax=None, # matplotlib axes to draw into; a new figure if None
-    title:str='', # title, usually the function that the graph computes
-    points:int=400, # points in each small plot
+    inner,  # inner[q][p]: functions of one variable (arrays to arrays), as for two_layer
+    outer,  # outer[q]: functions of one variable
+    ax=None,  # matplotlib axes to draw into; a new figure if None
+    title: str = '',  # title, usually the function that the graph computes
+    points: int = 400,  # points in each small plot
 ):
     "Draw the network with a plot of its function on each edge, inputs in [0, 1] at the bottom; return the axes."
     import matplotlib.pyplot as plt
+
     m, n = len(outer), len(inner[0])
-    if ax is None: _, ax = plt.subplots(figsize=(1.6*max(m, 3), 4))
-    ax.set(xlim=(0, 1), ylim=(0, 1), title=title); ax.axis('off')
-    t, width = np.linspace(0, 1, points), min(0.7/(m*n), 0.25)
-    def node(x, y, label): ax.text(x, y, label, ha='center', va='center', bbox=dict(boxstyle='circle,pad=0.25', fc='white', ec='0.4'))
-    def line(*ends): ax.plot(*zip(*ends), color='0.75', lw=1, zorder=0)
+    if ax is None:
+        _, ax = plt.subplots(figsize=(1.6 * max(m, 3), 4))
+    ax.set(xlim=(0, 1), ylim=(0, 1), title=title)
+    ax.axis('off')
+    t, width = np.linspace(0, 1, points), min(0.7 / (m * n), 0.25)
+
+    def node(x, y, label):
+        ax.text(
+            x,
+            y,
+            label,
+            ha='center',
+            va='center',
+            bbox=dict(boxstyle='circle,pad=0.25', fc='white', ec='0.4'),
+        )
+
+    def line(*ends):
+        ax.plot(*zip(*ends), color='0.75', lw=1, zorder=0)
+
     def small_plot(x, y, height, t, values, color):
-        box = ax.inset_axes([x - width/2, y - height/2, width, height])
-        box.plot(t, values, color=color, lw=1); box.set(xticks=[], yticks=[]); box.spines[:].set_visible(True); box.spines[:].set_color('0.6')
+        box = ax.inset_axes([x - width / 2, y - height / 2, width, height])
+        box.plot(t, values, color=color, lw=1)
+        box.set(xticks=[], yticks=[])
+        box.spines[:].set_visible(True)
+        box.spines[:].set_color('0.6')
+
     for q in range(m):
-        center, reach = (q + 0.5)/m, 0
+        center, reach = (q + 0.5) / m, 0
         for p, f in enumerate(inner[q]):
-            place, values = center + (p - (n - 1)/2)*1.25*width, f(t) + 0*t
-            line(((p + 0.5)/n, 0.05), (place, 0.24)); line((place, 0.4), (center, 0.54))
+            place, values = center + (p - (n - 1) / 2) * 1.25 * width, f(t) + 0 * t
+            line(((p + 0.5) / n, 0.05), (place, 0.24))
+            line((place, 0.4), (center, 0.54))
             small_plot(place, 0.32, 0.16, t, values, 'C0')
-            reach = reach + np.array([values.min(), values.max()])        # a sum of functions of different variables
-        line((center, 0.54), (center, 0.8)); line((center, 0.8), (0.5, 0.96))
+            # a sum of functions of different variables
+            reach = reach + np.array([values.min(), values.max()])
+        line((center, 0.54), (center, 0.8))
+        line((center, 0.8), (0.5, 0.96))
         s = np.linspace(*reach, points)
         small_plot(center, 0.72, 0.18, s, outer[q](s), 'C1')
         node(center, 0.55, r'$\Sigma$')
-    for p in range(n): node((p + 0.5)/n, 0.05, f'$x_{p+1}$')
+    for p in range(n):
+        node((p + 0.5) / n, 0.05, f'$x_{p + 1}$')
     node(0.5, 0.96, r'$\Sigma$')
     return ax
 
 # %% ../nbs/01_theorem.ipynb #f4a23f33
 def beta(
-    k:int, # which digit: 1, 2, 3, …
-    n:int=2, # number of variables
-)->int: # 1 + n + … + n^(k-1)
+    k: int,  # which digit: 1, 2, 3, …
+    n: int = 2,  # number of variables
+) -> int:  # 1 + n + … + n^(k-1)
     "Return the place to which ψ moves digit k."
     return sum(n**r for r in range(k))
 
 # %% ../nbs/01_theorem.ipynb #bebf4891
 def check_base(
-    n:int, # number of variables
-    gamma:int, # base of the digits
+    n: int,  # number of variables
+    gamma: int,  # base of the digits
 ):
     "`ValueError` unless n is at least 2 and gamma at least 2n + 2, as the construction needs."
-    if n < 2: raise ValueError(f'n must be at least 2, got {n}')
-    if gamma < 2*n + 2: raise ValueError(f'gamma must be at least 2n + 2 = {2*n + 2}, got {gamma}')
+    if n < 2:
+        raise ValueError(f'n must be at least 2, got {n}')
+    if gamma < 2 * n + 2:
+        raise ValueError(f'gamma must be at least 2n + 2 = {2 * n + 2}, got {gamma}')
 
 # %% ../nbs/01_theorem.ipynb #aa144f61
 def float_digits(
-    gamma:int=10, # base of the digits
-)->int: # 15 for base 10
+    gamma: int = 10,  # base of the digits
+) -> int:  # 15 for base 10
     "Return how many base-gamma digits after the point a 64-bit float in [0, 1) surely has."
-    return int(50*log(2)/log(gamma))
+    return int(50 * log(2) / log(gamma))
 
 # %% ../nbs/01_theorem.ipynb #795e8ab5
 def check_levels(
-    x, # an array of numbers: floats, or Fractions
-    levels, # how many digits to use, or None for all that a float has
-    n:int, # number of variables
-    gamma:int, # base of the digits
-)->int: # how many digits to use
+    x,  # an array of numbers: floats, or Fractions
+    levels,  # how many digits to use, or None for all that a float has
+    n: int,  # number of variables
+    gamma: int,  # base of the digits
+) -> int:  # how many digits to use
     "Return the number of digits; `ValueError` if a float has not so many, if ψ would need a million digits, or if a number is not finite."
-    if levels is None: levels = float_digits(gamma)
-    exact = x.dtype == object                                               # Fractions
-    most = int(log(10**6)/log(n)) if exact else float_digits(gamma)
-    if not 0 <= levels <= most: raise ValueError(f'levels must be 0 to {most} for {"Fractions" if exact else "floats"} and base {gamma}, got {levels}')
-    if not exact and not np.isfinite(x).all(): raise ValueError('x must be finite')
+    if levels is None:
+        levels = float_digits(gamma)
+    exact = x.dtype == object  # Fractions
+    most = int(log(10**6) / log(n)) if exact else float_digits(gamma)
+    if not 0 <= levels <= most:
+        raise ValueError(
+            f'levels must be 0 to {most} for {"Fractions" if exact else "floats"} and base {gamma}, got {levels}'
+        )
+    if not exact and not np.isfinite(x).all():
+        raise ValueError('x must be finite')
     return levels
+
 
 def _part(one, gamma, power):
     "one·γ^-power in the arithmetic of `one`; whole numbers are rounded down."
-    if isinstance(one, Fraction): return Fraction(1, gamma**power)
-    if isinstance(one, float): return float(gamma)**-power
+    if isinstance(one, Fraction):
+        return Fraction(1, gamma**power)
+    if isinstance(one, float):
+        return float(gamma) ** -power
     return one // gamma**power if power <= one.bit_length() else 0
+
 
 def _inner(X, levels, one, n, gamma):
     "ψ at X, whole numbers of units γ^-levels, as a multiple of `one`."
     X = np.asarray(X) if isinstance(one, float) else np.asarray(X).astype(object)
-    half = (lambda v: v // 2) if isinstance(one, int) else (lambda v: v/2)
+    half = (lambda v: v // 2) if isinstance(one, int) else (lambda v: v / 2)
     whole = X // gamma**levels
-    low, high, rest = whole*one, (whole + 1)*one, X - whole*gamma**levels
+    low, high, rest = whole * one, (whole + 1) * one, X - whole * gamma**levels
     for k in range(1, levels + 1):
-        i = rest // gamma**(levels - k)                                     # the k-th digit
-        rest = rest - i*gamma**(levels - k)
+        i = rest // gamma ** (levels - k)  # the k-th digit
+        rest = rest - i * gamma ** (levels - k)
         step = _part(one, gamma, beta(k, n))
-        middle = half(low + (gamma - 2)*step + high)                        # halfway through the rise after the tiny steps
-        low, high = (np.where(i < gamma - 1, low + i*step, middle),
-                     np.where(i < gamma - 2, low + (i + 1)*step, np.where(i == gamma - 2, middle, high)))
+        # halfway through the rise after the tiny steps
+        middle = half(low + (gamma - 2) * step + high)
+        low, high = (
+            np.where(i < gamma - 1, low + i * step, middle),
+            np.where(i < gamma - 2, low + (i + 1) * step, np.where(i == gamma - 2, middle, high)),
+        )
     return low
 
 # %% ../nbs/01_theorem.ipynb #5fcb5709
 def inner(
-    x, # a number or an array: floats, or Fractions for an exact result
-    levels:int=None, # use so many digits of x; default: all that a float has
-    n:int=2, # number of variables
-    gamma:int=10, # base of the digits, at least 2n + 2
-)->np.ndarray: # ψ(x), same shape; floats or Fractions like x
+    x,  # a number or an array: floats, or Fractions for an exact result
+    levels: int = None,  # use so many digits of x; default: all that a float has
+    n: int = 2,  # number of variables
+    gamma: int = 10,  # base of the digits, at least 2n + 2
+) -> np.ndarray:  # ψ(x), same shape; floats or Fractions like x
     "Return Köppen's inner function ψ at x."
     check_base(n, gamma)
     x = np.asarray(x)
     levels = check_levels(x, levels, n, gamma)
-    if x.dtype == object: return _inner(x*gamma**levels // 1, levels, Fraction(1), n, gamma)[()]
-    return _inner(np.rint(x*gamma**levels).astype(np.int64), levels, 1.0, n, gamma)[()]
+    if x.dtype == object:
+        return _inner(x * gamma**levels // 1, levels, Fraction(1), n, gamma)[()]
+    return _inner(np.rint(x * gamma**levels).astype(np.int64), levels, 1.0, n, gamma)[()]
 
 # %% ../nbs/01_theorem.ipynb #c09e3474
 def _separate(X, levels, one, gamma):
     "Σ_p λ_p ψ at X (…, n), whole numbers of units γ^-levels, as a multiple of `one`."
     n, total = X.shape[-1], 0
     for p in range(n):
-        coordinates, where = np.unique(X[..., p], return_inverse=True)      # points of a grid share coordinates
+        # points of a grid share coordinates
+        coordinates, where = np.unique(X[..., p], return_inverse=True)
         psi = _inner(coordinates, levels, one, n, gamma)
         if p:
-            psi = psi*sum(_part(one, gamma, p*beta(r, n)) for r in range(1, levels + 3))
-            if isinstance(one, int): psi = psi // one
+            psi = psi * sum(_part(one, gamma, p * beta(r, n)) for r in range(1, levels + 3))
+            if isinstance(one, int):
+                psi = psi // one
         total = total + psi[where.reshape(X.shape[:-1])]
     return total
 
+
 def separating_sum(
-    x, # points (…, n) in [0, 1]^n: floats, or Fractions for an exact result
-    q:int, # which copy, 0 to 2n
-    levels:int=None, # use so many digits; default: all that a float has
-    gamma:int=10, # base of the digits, at least 2n + 2
-)->np.ndarray: # ξ_q(x), shape (…)
+    x,  # points (…, n) in [0, 1]^n: floats, or Fractions for an exact result
+    q: int,  # which copy, 0 to 2n
+    levels: int = None,  # use so many digits; default: all that a float has
+    gamma: int = 10,  # base of the digits, at least 2n + 2
+) -> np.ndarray:  # ξ_q(x), shape (…)
     "Return ξ_q(x) = Σ_p λ_p ψ((1 - 1/γ)x_p + qa), which does not depend on any f."
     x = np.asarray(x)
     check_base(x.shape[-1], gamma)
     levels = check_levels(x, levels, x.shape[-1], gamma)
-    one, floor = (Fraction(1), lambda v: v // 1) if x.dtype == object else (1.0, lambda v: np.rint(v).astype(np.int64))
-    return _separate(floor((x*(one - one/gamma) + q*one/(gamma*(gamma - 1)))*gamma**levels), levels, one, gamma)
+    one, floor = (
+        (Fraction(1), lambda v: v // 1)
+        if x.dtype == object
+        else (1.0, lambda v: np.rint(v).astype(np.int64))
+    )
+    return _separate(
+        floor((x * (one - one / gamma) + q * one / (gamma * (gamma - 1))) * gamma**levels),
+        levels,
+        one,
+        gamma,
+    )
 
 # %% ../nbs/01_theorem.ipynb #b393477b
 def to_units(
-    x, # numbers in [0, 1]
-    gamma:int=10, # base of the digits
-)->np.ndarray: # whole numbers (int64), same shape
+    x,  # numbers in [0, 1]
+    gamma: int = 10,  # base of the digits
+) -> np.ndarray:  # whole numbers (int64), same shape
     "Return (1 - 1/γ)x, for x in [0, 1], as whole numbers of the unit γ^-float_digits."
     x = np.asarray(x, dtype=float)
-    if x.size and not (x.min() >= 0 and x.max() <= 1): raise ValueError(f'x must lie in [0, 1], got values from {x.min()} to {x.max()}')
-    return np.rint(x*((gamma - 1)*gamma**(float_digits(gamma) - 1))).astype(np.int64)
+    if x.size and not (x.min() >= 0 and x.max() <= 1):
+        raise ValueError(f'x must lie in [0, 1], got values from {x.min()} to {x.max()}')
+    return np.rint(x * ((gamma - 1) * gamma ** (float_digits(gamma) - 1))).astype(np.int64)
+
 
 def from_units(
-    X, # whole numbers from to_units
-    gamma:int=10, # base of the digits
-)->np.ndarray: # floats, same shape
+    X,  # whole numbers from to_units
+    gamma: int = 10,  # base of the digits
+) -> np.ndarray:  # floats, same shape
     "Return the x in [0, 1] that `to_units` makes X."
-    return X/((gamma - 1)*gamma**(float_digits(gamma) - 1))
+    return X / ((gamma - 1) * gamma ** (float_digits(gamma) - 1))
+
 
 def _shift(k, gamma):
     "a = 0.0111… cut to k digits, in units of γ^-k."
-    return (gamma**(k - 1) - 1)//(gamma - 1)
+    return (gamma ** (k - 1) - 1) // (gamma - 1)
+
 
 def cubes(
-    X, # points in units, whole numbers (…, n), from to_units
-    q, # which copy, 0 to 2n; an array broadcasts against X
-    k:int, # level
-    gamma:int=10, # base of the digits
-): # corners d in units (…, n), and whether X lies in the cube (…)
+    X,  # points in units, whole numbers (…, n), from to_units
+    q,  # which copy, 0 to 2n; an array broadcasts against X
+    k: int,  # level
+    gamma: int = 10,  # base of the digits
+):  # corners d in units (…, n), and whether X lies in the cube (…)
     "Return for each point the corner d of its cube of level k in copy q, and True where it is in the cube and not in a gap."
     L = float_digits(gamma)
-    piece, rest = np.divmod(X + q*_shift(L, gamma), gamma**(L - k))
-    in_cube = (rest <= (gamma - 2)*((gamma**(L - k) - 1)//(gamma - 1))).all(-1)   # the next digits are at most 888…
-    return (piece - q*_shift(k, gamma))*gamma**(L - k), in_cube
+    piece, rest = np.divmod(X + q * _shift(L, gamma), gamma ** (L - k))
+    # the next digits are at most 888…
+    in_cube = (rest <= (gamma - 2) * ((gamma ** (L - k) - 1) // (gamma - 1))).all(-1)
+    return (piece - q * _shift(k, gamma)) * gamma ** (L - k), in_cube
 
 # %% ../nbs/01_theorem.ipynb #c7c89378
 def _width(k, n, one, gamma):
     "The width w_k of the intervals of level k, as a multiple of `one`."
-    rise = (gamma - 2)*sum(_part(one, gamma, beta(r, n)) for r in range(k + 1, k + 4))
-    lams = [sum(_part(one, gamma, p*beta(r, n)) for r in range(1, k + 3)) for p in range(1, n)]
-    return rise + sum(rise*l // one if isinstance(one, int) else rise*l for l in lams)
+    rise = (gamma - 2) * sum(_part(one, gamma, beta(r, n)) for r in range(k + 1, k + 4))
+    lams = [sum(_part(one, gamma, p * beta(r, n)) for r in range(1, k + 3)) for p in range(1, n)]
+    return rise + sum(rise * l // one if isinstance(one, int) else rise * l for l in lams)
+
 
 def outer(
-    f, # function of points (…, n) in [0, 1]^n, values (…)
-    k:int=2, # level of the cubes, at least 2
-    n:int=2, # number of variables
-    gamma:int=10, # base of the digits
-)->list: # 2n + 1 functions of one variable
+    f,  # function of points (…, n) in [0, 1]^n, values (…)
+    k: int = 2,  # level of the cubes, at least 2
+    n: int = 2,  # number of variables
+    gamma: int = 10,  # base of the digits
+) -> list:  # 2n + 1 functions of one variable
     "Return the outer functions Φ_q of the proof's first step for f, so that Σ_q Φ_q(ξ_q(x)) is a first approximation."
     check_base(n, gamma)
-    if k < 2 or gamma**-beta(k + 1, n) < 1e-12: raise ValueError(f'k must be at least 2 and γ^-β(k+1) at least 1e-12 for floats, got k = {k}')
-    ramp, width = float(gamma)**-beta(k + 1, n), _width(k, n, 1.0, gamma)
-    side = np.arange((gamma - 1)*gamma**(k - 1) + 1)                        # corners d along one axis, in units of γ^-k
-    d = np.stack(np.meshgrid(*[side]*n, indexing='ij'), -1).reshape(-1, n)
-    values = f(d/side[-1])/(2*n + 1)
+    if k < 2 or gamma ** -beta(k + 1, n) < 1e-12:
+        raise ValueError(
+            f'k must be at least 2 and γ^-β(k+1) at least 1e-12 for floats, got k = {k}'
+        )
+    ramp, width = float(gamma) ** -beta(k + 1, n), _width(k, n, 1.0, gamma)
+    side = np.arange(
+        (gamma - 1) * gamma ** (k - 1) + 1
+    )  # corners d along one axis, in units of γ^-k
+    d = np.stack(np.meshgrid(*[side] * n, indexing='ij'), -1).reshape(-1, n)
+    values = f(d / side[-1]) / (2 * n + 1)
+
     def phi(q):
-        start = _separate(d + q*_shift(k, gamma), k, 1.0, gamma)
+        start = _separate(d + q * _shift(k, gamma), k, 1.0, gamma)
         order = np.argsort(start)
-        knots = np.stack([start - ramp, start, start + width, start + width + ramp], 1)[order].ravel()
-        heights = (values[:, None]*np.array([0, 1, 1, 0]))[order].ravel()
+        knots = np.stack([start - ramp, start, start + width, start + width + ramp], 1)[
+            order
+        ].ravel()
+        heights = (values[:, None] * np.array([0, 1, 1, 0]))[order].ravel()
         return lambda y: np.interp(y, knots, heights, left=0, right=0)
-    return [phi(q) for q in range(2*n + 1)]
+
+    return [phi(q) for q in range(2 * n + 1)]
 
 # %% ../nbs/01_theorem.ipynb #d8b04bdc
 def _meet(points, corners, heights, q, k, gamma):
     "Φ_q at points, where the tooth for each of the corners has the given height; all in units."
     n, L = points.shape[-1], float_digits(gamma)
-    ramp = gamma**16                                                        # γ^-β(k+1), so that `one` is:
-    one = gamma**beta(k + 1, n)*ramp
-    start, width = _separate(corners // gamma**(L - k) + q*_shift(k, gamma), k, one, gamma), _width(k, n, one, gamma)
+    ramp = gamma**16  # γ^-β(k+1), so that `one` is:
+    one = gamma ** beta(k + 1, n) * ramp
+    start, width = (
+        _separate(corners // gamma ** (L - k) + q * _shift(k, gamma), k, one, gamma),
+        _width(k, n, one, gamma),
+    )
     order = np.argsort(start)
     start, heights = start[order], heights[order]
-    y = _separate(points + q*_shift(L, gamma), L, one, gamma)
-    after = np.searchsorted(start, y, 'right')                              # the tooth after y; the one before it is after - 1
-    def theta(distance): return 1 - (np.clip(distance, 0, ramp)/ramp).astype(float)
+    y = _separate(points + q * _shift(L, gamma), L, one, gamma)
+    after = np.searchsorted(start, y, 'right')  # the tooth after y; the one before it is after - 1
+
+    def theta(distance):
+        return 1 - (np.clip(distance, 0, ramp) / ramp).astype(float)
+
     value, before, behind = np.zeros(len(y)), after > 0, after < len(start)
-    value[before] += (theta(y[before] - start[after[before] - 1] - width)*heights[after[before] - 1])
-    value[behind] += (theta(start[after[behind]] - y[behind])*heights[after[behind]])
+    value[before] += (
+        theta(y[before] - start[after[before] - 1] - width) * heights[after[before] - 1]
+    )
+    value[behind] += theta(start[after[behind]] - y[behind]) * heights[after[behind]]
     return value
 
 # %% ../nbs/01_theorem.ipynb #25bd2e08
 def superposition(
-    f, # function of points (…, n) in [0, 1]^n, values (…)
-    x, # points (…, n) in [0, 1]^n
-    levels=(3, 5, 7, 9), # level of the cubes in each step of the iteration, increasing, from 2
-    gamma:int=10, # base of the digits, at least 2n + 2
-)->np.ndarray: # Σ_q Φ_q(ξ_q(x)), shape (…)
+    f,  # function of points (…, n) in [0, 1]^n, values (…)
+    x,  # points (…, n) in [0, 1]^n
+    levels=(3, 5, 7, 9),  # level of the cubes in each step of the iteration, increasing, from 2
+    gamma: int = 10,  # base of the digits, at least 2n + 2
+) -> np.ndarray:  # Σ_q Φ_q(ξ_q(x)), shape (…)
     "Return the superposition that the proof builds for f, after `len(levels)` steps, at x."
     X, levels = to_units(x, gamma), tuple(levels)
     n, most = X.shape[-1], float_digits(gamma) - 3
     check_base(n, gamma)
     if list(levels) != sorted(set(levels)) or levels and not 2 <= levels[0] <= levels[-1] <= most:
         raise ValueError(f'levels must increase from at least 2 to at most {most}, got {levels}')
-    copies, points, plan = np.arange(2*n + 1), X.reshape(-1, n), []
-    for k in reversed(levels):                                              # which points does each step have to know?
-        d, in_cube = cubes(points, copies[:, None, None], k, gamma)         # (copies, points, n), (copies, points)
+    copies, points, plan = np.arange(2 * n + 1), X.reshape(-1, n), []
+    for k in reversed(levels):  # which points does each step have to know?
+        # (copies, points, n), (copies, points)
+        d, in_cube = cubes(points, copies[:, None, None], k, gamma)
         known, where = np.unique(np.concatenate([points, d[in_cube]]), axis=0, return_inverse=True)
         plan.append((k, points, in_cube, known, *np.split(where.ravel(), [len(points)])))
         points = known
-    missing = f(from_units(points, gamma))                                  # f_0
+    missing = f(from_units(points, gamma))  # f_0
     for k, points, in_cube, known, here, corner in reversed(plan):
         phi, at = np.zeros(in_cube.shape), np.zeros(in_cube.shape, int)
         phi[in_cube], at[in_cube] = missing[corner], corner
         for q in copies:
             teeth = np.unique(at[q, in_cube[q]])
-            phi[q, ~in_cube[q]] = _meet(points[~in_cube[q]], known[teeth], missing[teeth], q, k, gamma)
-        missing = missing[here] - phi.sum(0)/len(copies)                    # f_r at the points of this step
+            phi[q, ~in_cube[q]] = _meet(
+                points[~in_cube[q]], known[teeth], missing[teeth], q, k, gamma
+            )
+        missing = missing[here] - phi.sum(0) / len(copies)  # f_r at the points of this step
     return f(from_units(X, gamma)) - missing.reshape(X.shape[:-1])

@@ -29,75 +29,101 @@ from .rates import default_lr, layer_rates
 
 # %% ../nbs/22_training.ipynb #d9804a5d
 def drop_denormals(
-    optimizer:torch.optim.Optimizer, # whose parameters and state are changed in place
-    tiny:float=1e-30, # what is nearer to zero than this becomes zero
+    optimizer: torch.optim.Optimizer,  # whose parameters and state are changed in place
+    tiny: float = 1e-30,  # what is nearer to zero than this becomes zero
 ):
     "Set to zero what is so small that computing with it is slow."
     tensors = [p for group in optimizer.param_groups for p in group['params']]
-    state = [value for p in tensors for value in optimizer.state[p].values() if torch.is_tensor(value)]
+    state = [
+        value for p in tensors for value in optimizer.state[p].values() if torch.is_tensor(value)
+    ]
     with torch.no_grad():
-        for tensor in (*tensors, *state): tensor.masked_fill_(tensor.abs() < tiny, 0)
+        for tensor in (*tensors, *state):
+            tensor.masked_fill_(tensor.abs() < tiny, 0)
 
 # %% ../nbs/22_training.ipynb #7c2e9d41
 @contextmanager
 def kept_memory():
     "Let the C library keep what a step frees for the next one; does nothing where it is not glibc."
-    try: mallopt, malloc_trim = ctypes.CDLL(None).mallopt, ctypes.CDLL(None).malloc_trim
+    try:
+        mallopt, malloc_trim = ctypes.CDLL(None).mallopt, ctypes.CDLL(None).malloc_trim
     except (AttributeError, TypeError, OSError):
         yield
         return
-    def give_back_above(mmap_threshold, trim_threshold): mallopt(-3, mmap_threshold); mallopt(-1, trim_threshold)     # numbers from malloc.h
+
+    def give_back_above(mmap_threshold, trim_threshold):
+        mallopt(-3, mmap_threshold)
+        mallopt(-1, trim_threshold)  # numbers from malloc.h
+
     give_back_above(2**30, 2**31 - 1)
-    try: yield
+    try:
+        yield
     finally:
-        give_back_above(2**25, 2**26)                       # as far as glibc's own rule goes
+        give_back_above(2**25, 2**26)  # as far as glibc's own rule goes
         malloc_trim(0)
 
 # %% ../nbs/22_training.ipynb #a1a659ad
-OPTIMIZERS = {      # name: (function of parameters and lr, largest lr that can make sense)
-    'adam': (torch.optim.Adam, 1.0),            # a step moves every parameter by about lr
+OPTIMIZERS = {  # name: (function of parameters and lr, largest lr that can make sense)
+    'adam': (torch.optim.Adam, 1.0),  # a step moves every parameter by about lr
     'adamw': (torch.optim.AdamW, 1.0),
-    'sgd': (partial(torch.optim.SGD, momentum=0.9, nesterov=True), 1e4),    # gradients of a mean over d pixels are small
+    # gradients of a mean over d pixels are small
+    'sgd': (partial(torch.optim.SGD, momentum=0.9, nesterov=True), 1e4),
 }
 RECIPES = {
-    None: dict(lr=None, weight_decay=0., shuffle=True, one_cycle=True),     # lr: see default_lr
+    None: dict(lr=None, weight_decay=0.0, shuffle=True, one_cycle=True),  # lr: see default_lr
     'paper': dict(lr=1e-4, weight_decay=1e-4, shuffle=False, one_cycle=False),
 }
 
 # %% ../nbs/22_training.ipynb #38735dba
 def one_cycle(
-    progress:float, # the part of the steps that is done, 0 to 1
-    warm_up:float=0.3, # the part in which the rate rises
-    start:float=0.04, # first rate, relative to the highest
-)->float: # learning rate relative to the highest
+    progress: float,  # the part of the steps that is done, 0 to 1
+    warm_up: float = 0.3,  # the part in which the rate rises
+    start: float = 0.04,  # first rate, relative to the highest
+) -> float:  # learning rate relative to the highest
     "Return the rate of the one-cycle schedule: up along a cosine from `start` to 1, then down to 0."
-    if progress < warm_up: return start + (1 - start)*(1 - math.cos(math.pi*progress/warm_up))/2
-    return (1 + math.cos(math.pi*(progress - warm_up)/(1 - warm_up)))/2
+    if progress < warm_up:
+        return start + (1 - start) * (1 - math.cos(math.pi * progress / warm_up)) / 2
+    return (1 + math.cos(math.pi * (progress - warm_up) / (1 - warm_up))) / 2
 
 # %% ../nbs/22_training.ipynb #d8326aca
 def check_rate(
-    name:str, # name of the argument, for the message
-    value, # what the user gave
-    most:float=math.inf, # largest allowed value
-    zero:bool=False, # whether 0 is allowed
-)->float: # the value as a float
+    name: str,  # name of the argument, for the message
+    value,  # what the user gave
+    most: float = math.inf,  # largest allowed value
+    zero: bool = False,  # whether 0 is allowed
+) -> float:  # the value as a float
     "Return `value` as a float; `TypeError` if it is no number, `ValueError` if it is not positive (or 0) and at most `most`."
-    try: rate = float(value)
-    except (TypeError, ValueError): raise TypeError(f'{name} must be a number, got {value!r}') from None
+    try:
+        rate = float(value)
+    except (TypeError, ValueError):
+        raise TypeError(f'{name} must be a number, got {value!r}') from None
     if not math.isfinite(rate) or rate > most or rate < 0 or (rate == 0 and not zero):
         above = 'at least 0' if zero else 'above 0'
-        raise ValueError(f'{name} must be {above}{f" and at most {most:g}" if math.isfinite(most) else ""}, got {value!r}')
+        raise ValueError(
+            f'{name} must be {above}{f" and at most {most:g}" if math.isfinite(most) else ""}, got {value!r}'
+        )
     return rate
 
 # %% ../nbs/22_training.ipynb #096aa28f
 def complete_settings(
-    model, # an AutoEncoder or another module: its layer and its protocol decide what is not given
-    epochs=10, lr=None, weight_decay=None, batch_size=256, seed=0, shuffle=None, optimizer='adam', protocol=None, mixed_precision=False, # as for fit
-)->dict: # the same names, with values of plain types
+    # an AutoEncoder or another module: its layer and its protocol decide what is not given
+    model,
+    # as for fit
+    epochs=10,
+    lr=None,
+    weight_decay=None,
+    batch_size=256,
+    seed=0,
+    shuffle=None,
+    optimizer='adam',
+    protocol=None,
+    mixed_precision=False,
+) -> dict:  # the same names, with values of plain types
     "Return the settings of a run, those that are None taken from the recipe; an error names what cannot be."
     recipe = RECIPES[check_protocol(protocol)]
     _, highest = lookup(OPTIMIZERS, optimizer, 'optimizer')
-    if lr is None: lr = recipe['lr'] or default_lr(model, optimizer)
+    if lr is None:
+        lr = recipe['lr'] or default_lr(model, optimizer)
     decay = recipe['weight_decay'] if weight_decay is None else weight_decay
     return dict(
         epochs=check_size('epochs', epochs),
@@ -109,110 +135,165 @@ def complete_settings(
         optimizer=optimizer,
         one_cycle=recipe['one_cycle'],
         protocol=protocol,
-        mixed_precision=check_flag('mixed_precision', mixed_precision))
+        mixed_precision=check_flag('mixed_precision', mixed_precision),
+    )
 
 # %% ../nbs/22_training.ipynb #838c11b0
 def image_orders(
-    n:int, # number of images
-    seed:int, # of the random orders
-    shuffle:bool, # False: file order
+    n: int,  # number of images
+    seed: int,  # of the random orders
+    shuffle: bool,  # False: file order
 ):
     "Yield, epoch by epoch without end, the order of the images: a permutation (n,), or None for file order."
     generator = torch.Generator().manual_seed(seed)
-    while True: yield torch.randperm(n, generator=generator) if shuffle else None
+    while True:
+        yield torch.randperm(n, generator=generator) if shuffle else None
+
 
 def _check_finite(losses, epoch, settings, checkpoints):
     "Raise a `FloatingPointError` if no model is left whose losses (steps, …) are all finite."
-    good = torch.isfinite(losses).flatten(1) if losses.ndim > 1 else torch.isfinite(losses)[:, None]
-    if good.all(0).any(): return
+    good = (
+        torch.isfinite(losses).flatten(1) if losses.ndim > 1 else torch.isfinite(losses)[:, None]
+    )
+    if good.all(0).any():
+        return
     batch = int((~good).any(1).nonzero()[0])
-    kept = f'; the last good checkpoint is {checkpoints.files()[-1]}' if checkpoints and checkpoints.files() else ''
-    raise FloatingPointError(f'the loss became {losses.reshape(len(losses), -1)[batch, 0].item()} in epoch {epoch + 1}, batch {batch + 1}, with '
-                             f'lr={settings["lr"]}: most likely the learning rate is too high for this model, else a layer overflows on these images{kept}')
+    kept = (
+        f'; the last good checkpoint is {checkpoints.files()[-1]}'
+        if checkpoints and checkpoints.files()
+        else ''
+    )
+    raise FloatingPointError(
+        f'the loss became {losses.reshape(len(losses), -1)[batch, 0].item()} in epoch {epoch + 1}, batch {batch + 1}, with '
+        f'lr={settings["lr"]}: most likely the learning rate is too high for this model, else a layer overflows on these images{kept}'
+    )
+
 
 def _optimizer_tensors(optimizer):
     "The optimizer's state as tensors by name."
     parameters = [p for group in optimizer.param_groups for p in group['params']]
-    return {f'optimizer.{i}.{name}': value for i, p in enumerate(parameters) for name, value in optimizer.state[p].items() if torch.is_tensor(value)}
+    return {
+        f'optimizer.{i}.{name}': value
+        for i, p in enumerate(parameters)
+        for name, value in optimizer.state[p].items()
+        if torch.is_tensor(value)
+    }
+
 
 def _restore(tensors, live, optimizer):
     "Put a checkpoint's tensors back into the model's, the optimizer's state and the random number generators."
     parameters = [p for group in optimizer.param_groups for p in group['params']]
     with torch.no_grad():
-        for name, tensor in live.items(): tensor.copy_(tensors[f'model.{name}'])
+        for name, tensor in live.items():
+            tensor.copy_(tensors[f'model.{name}'])
     for name, tensor in tensors.items():
         if name.startswith('optimizer.'):
             _, i, key = name.split('.', 2)
-            optimizer.state[parameters[int(i)]][key] = tensor.to(parameters[int(i)].device, copy=True)
+            optimizer.state[parameters[int(i)]][key] = tensor.to(
+                parameters[int(i)].device, copy=True
+            )
     torch.set_rng_state(tensors['random.cpu'].clone())
-    if 'random.cuda' in tensors: torch.cuda.set_rng_state(tensors['random.cuda'].clone())
+    if 'random.cuda' in tensors:
+        torch.cuda.set_rng_state(tensors['random.cuda'].clone())
 
 # %% ../nbs/22_training.ipynb #4152085b
 def keep_best(
-    best:dict, # tensors by name, of the best epoch so far; filled and changed in place
-    live:dict, # tensors by name, as they are now
-    test_loss:list, # of each epoch up to now, each a number or a list of them
+    best: dict,  # tensors by name, of the best epoch so far; filled and changed in place
+    live: dict,  # tensors by name, as they are now
+    test_loss: list,  # of each epoch up to now, each a number or a list of them
 ):
     "Copy the tensors of models whose last test loss is their lowest."
     losses = torch.tensor(test_loss).nan_to_num(math.inf)
     improved = losses[-1] <= losses.min(0).values
     for name, tensor in live.items():
         there = best.setdefault(name, tensor.clone())
-        mine = improved.to(tensor.device).view(*improved.shape, *[1]*(tensor.ndim - improved.ndim))
+        mine = improved.to(tensor.device).view(
+            *improved.shape, *[1] * (tensor.ndim - improved.ndim)
+        )
         there.copy_(torch.where(mine, tensor, there))
 
 # %% ../nbs/22_training.ipynb #5f3c80d9
 def train(
-    x, # (n, d) training images, on the device
-    loss_of, # a batch (batch, d) -> its mean loss (), or one for each of several models (models,)
-    test, # called after each epoch; returns the test loss, a number or a list of them
-    optimizer, # 'initial_lr' in its groups is the highest rate
-    settings:dict, # complete_settings
-    orders, # an iterator like image_orders; its orders may be (models, n)
-    live:dict, # tensors by name that training changes: parameters and buffers
-    checkpoints=None, # Checkpoints that hold their folder, or None
-    rates=None, # what the optimizer was made with, for the checkpoints
-    restore_best:bool=False, # give back the parameters of the epoch with the lowest test loss
-    progress:bool=True, # show a progress bar
-)->History: # entries are numbers, or lists of numbers for several models
+    x,  # (n, d) training images, on the device
+    # a batch (batch, d) -> its mean loss (), or one for each of several models (models,)
+    loss_of,
+    test,  # called after each epoch; returns the test loss, a number or a list of them
+    optimizer,  # 'initial_lr' in its groups is the highest rate
+    settings: dict,  # complete_settings
+    orders,  # an iterator like image_orders; its orders may be (models, n)
+    live: dict,  # tensors by name that training changes: parameters and buffers
+    checkpoints=None,  # Checkpoints that hold their folder, or None
+    rates=None,  # what the optimizer was made with, for the checkpoints
+    restore_best: bool = False,  # give back the parameters of the epoch with the lowest test loss
+    progress: bool = True,  # show a progress bar
+) -> History:  # entries are numbers, or lists of numbers for several models
     "Train to the last epoch, or until Ctrl-C, from the last checkpoint if there is one."
     epochs, batch_size = settings['epochs'], settings['batch_size']
-    n_steps = math.ceil(len(x)/batch_size)
-    sizes = torch.tensor([min(batch_size, len(x) - i) for i in range(0, len(x), batch_size)], device=x.device)/len(x)
-    done, seconds, losses, history, best = 0, 0., None, History(), {}
+    n_steps = math.ceil(len(x) / batch_size)
+    sizes = torch.tensor(
+        [min(batch_size, len(x) - i) for i in range(0, len(x), batch_size)], device=x.device
+    ) / len(x)
+    done, seconds, losses, history, best = 0, 0.0, None, History(), {}
 
     if checkpoints and checkpoints.found:
         tensors, state = checkpoints.found
         _restore(tensors, live, optimizer)
         done, seconds, history = state['done'], state['seconds'], History(**state['history'])
-        if 'losses' in tensors: losses = tensors['losses'].to(x.device, copy=True)
-        best = {name.removeprefix('best.'): tensor.to(x.device) for name, tensor in tensors.items() if name.startswith('best.')}
+        if 'losses' in tensors:
+            losses = tensors['losses'].to(x.device, copy=True)
+        best = {
+            name.removeprefix('best.'): tensor.to(x.device)
+            for name, tensor in tensors.items()
+            if name.startswith('best.')
+        }
 
     def save():
-        if losses is not None and done % n_steps: _check_finite(losses[:done % n_steps], done // n_steps, settings, checkpoints)
-        tensors = {f'model.{name}': tensor for name, tensor in live.items()} | _optimizer_tensors(optimizer)
+        if losses is not None and done % n_steps:
+            _check_finite(losses[: done % n_steps], done // n_steps, settings, checkpoints)
+        tensors = {f'model.{name}': tensor for name, tensor in live.items()} | _optimizer_tensors(
+            optimizer
+        )
         tensors |= {f'best.{name}': tensor for name, tensor in best.items()}
-        if done % n_steps: tensors['losses'] = losses
+        if done % n_steps:
+            tensors['losses'] = losses
         tensors['random.cpu'] = torch.get_rng_state()
-        if x.is_cuda: tensors['random.cuda'] = torch.cuda.get_rng_state()
-        passed = time.perf_counter() - start if done % n_steps else 0.
-        checkpoints.save(done, tensors, dict(done=done, seconds=passed, history=asdict(history), rates=rates))
+        if x.is_cuda:
+            tensors['random.cuda'] = torch.cuda.get_rng_state()
+        passed = time.perf_counter() - start if done % n_steps else 0.0
+        checkpoints.save(
+            done, tensors, dict(done=done, seconds=passed, history=asdict(history), rates=rates)
+        )
 
-    columns = dict(unit=' images', unit_scale=True, disable=not progress, leave=None, initial=min(done*batch_size, epochs*len(x)))
-    with kept_memory(), interruption() as interrupted, tqdm(total=epochs*len(x), **columns) as bar:
+    columns = dict(
+        unit=' images',
+        unit_scale=True,
+        disable=not progress,
+        leave=None,
+        initial=min(done * batch_size, epochs * len(x)),
+    )
+    with (
+        kept_memory(),
+        interruption() as interrupted,
+        tqdm(total=epochs * len(x), **columns) as bar,
+    ):
         shown = time.perf_counter()
         for epoch, order in zip(range(epochs), orders):
-            if epoch < done // n_steps: continue                        # done before; its order had to be drawn
+            if epoch < done // n_steps:
+                continue  # done before; its order had to be drawn
             start = time.perf_counter() - seconds
             order = None if order is None else order.to(x.device)
             for step in range(done % n_steps, n_steps):
-                rows = slice(step*batch_size, (step + 1)*batch_size)
+                rows = slice(step * batch_size, (step + 1) * batch_size)
                 batch = x[rows] if order is None else x[order[..., rows]]
-                rate = one_cycle(done/(epochs*n_steps)) if settings['one_cycle'] else 1.
-                for group in optimizer.param_groups: group['lr'] = group['initial_lr']*rate
+                rate = one_cycle(done / (epochs * n_steps)) if settings['one_cycle'] else 1.0
+                for group in optimizer.param_groups:
+                    group['lr'] = group['initial_lr'] * rate
                 loss = loss_of(batch)
-                optimizer.zero_grad(set_to_none=True); loss.sum().backward(); optimizer.step()
-                if losses is None: losses = loss.new_zeros(n_steps, *loss.shape)
+                optimizer.zero_grad(set_to_none=True)
+                loss.sum().backward()
+                optimizer.step()
+                if losses is None:
+                    losses = loss.new_zeros(n_steps, *loss.shape)
                 losses[step] = loss.detach()
                 done += 1
                 bar.update(batch.shape[-2])
@@ -220,85 +301,125 @@ def train(
                     shown = time.perf_counter()
                     bar.set_postfix(loss=f'{loss.detach().mean().item():.4f}', refresh=False)
                 if done % n_steps and (interrupted() or (checkpoints and checkpoints.due())):
-                    if checkpoints: save()
-                    if interrupted(): break
-            if done % n_steps: break
+                    if checkpoints:
+                        save()
+                    if interrupted():
+                        break
+            if done % n_steps:
+                break
             seconds = time.perf_counter() - start
             _check_finite(losses, epoch, settings, checkpoints)
             drop_denormals(optimizer)
-            history.train_loss.append((losses * sizes.view(-1, *[1]*(losses.ndim - 1))).sum(0).tolist())
+            history.train_loss.append(
+                (losses * sizes.view(-1, *[1] * (losses.ndim - 1))).sum(0).tolist()
+            )
             history.seconds.append(seconds)
             history.test_loss.append(test())
-            if restore_best: keep_best(best, live, history.test_loss)
-            bar.set_postfix(test_mse=f'{float(torch.tensor(history.test_loss[-1]).mean()):.4f}', refresh=False)
-            seconds = 0.
-            if checkpoints and (checkpoints.due() or interrupted() or epoch + 1 == epochs): save()
-            if interrupted(): break
-        history.interrupted = done < epochs*n_steps
+            if restore_best:
+                keep_best(best, live, history.test_loss)
+            bar.set_postfix(
+                test_mse=f'{float(torch.tensor(history.test_loss[-1]).mean()):.4f}', refresh=False
+            )
+            seconds = 0.0
+            if checkpoints and (checkpoints.due() or interrupted() or epoch + 1 == epochs):
+                save()
+            if interrupted():
+                break
+        history.interrupted = done < epochs * n_steps
         if history.interrupted:
-            goes_on = 'resume=True goes on from here' if checkpoints else 'the model is as far as it came'
-            print(f'interrupted after step {done:,} of {epochs*n_steps:,}, in epoch {done // n_steps + 1} of {epochs}; {goes_on}', file=sys.stderr)
+            goes_on = (
+                'resume=True goes on from here'
+                if checkpoints
+                else 'the model is as far as it came'
+            )
+            print(
+                f'interrupted after step {done:,} of {epochs * n_steps:,}, in epoch {done // n_steps + 1} of {epochs}; {goes_on}',
+                file=sys.stderr,
+            )
     if restore_best and not history.interrupted:
         with torch.no_grad():
-            for name, tensor in live.items(): tensor.copy_(best[name])
+            for name, tensor in live.items():
+                tensor.copy_(best[name])
     return history
 
 # %% ../nbs/22_training.ipynb #6eb457f7
 def check_trainable(
-    model, # what shall be trained
-    dataset, # what it shall be trained with
+    model,  # what shall be trained
+    dataset,  # what it shall be trained with
 ):
     "Raise a `TypeError` or `ValueError` where model and data cannot be trained together; warn where the model cannot reach the data."
-    if not isinstance(model, nn.Module): raise TypeError(f'the model must be a torch module, got {type(model).__name__}')
+    if not isinstance(model, nn.Module):
+        raise TypeError(f'the model must be a torch module, got {type(model).__name__}')
     if not hasattr(dataset, 'x_train'):
-        raise TypeError(f'the data must be a Dataset, such as load_dataset or Dataset.from_arrays returns, got {type(dataset).__name__}')
+        raise TypeError(
+            f'the data must be a Dataset, such as load_dataset or Dataset.from_arrays returns, got {type(dataset).__name__}'
+        )
     parameters = [p for p in model.parameters() if p.is_floating_point()]
-    if not any(p.requires_grad for p in parameters): raise ValueError('the model has no parameters to train')
+    if not any(p.requires_grad for p in parameters):
+        raise ValueError('the model has no parameters to train')
     types = {p.dtype for p in parameters}
     if len(types) > 1 or types - {torch.float32, torch.float64}:
-        raise ValueError(f'parameters must be all in single or all in double precision, got {", ".join(map(str, types))}; '
-                         'mixed_precision=True computes products in bfloat16')
+        raise ValueError(
+            f'parameters must be all in single or all in double precision, got {", ".join(map(str, types))}; '
+            'mixed_precision=True computes products in bfloat16'
+        )
     n, d = dataset.x_train.shape
-    if not n: raise ValueError(f'the training set of {dataset.name} is empty')
+    if not n:
+        raise ValueError(f'the training set of {dataset.name} is empty')
     takes = getattr(model, 'in_features', d)
-    if takes != d: raise ValueError(f'the model takes {takes} features, but the images of {dataset.name} have {d}')
+    if takes != d:
+        raise ValueError(
+            f'the model takes {takes} features, but the images of {dataset.name} have {d}'
+        )
     for part in ('x_train', 'x_test'):
-        if not torch.isfinite(getattr(dataset, part)).all(): raise ValueError(f'{part} of {dataset.name} holds NaN or infinite values')
+        if not torch.isfinite(getattr(dataset, part)).all():
+            raise ValueError(f'{part} of {dataset.name} holds NaN or infinite values')
     try:
-        with evaluation_mode(model), torch.no_grad(): made = model(dataset.x_train[:2].to(parameters[0]))
-    except RuntimeError as error: raise ValueError(f'the model cannot take images of {d} numbers: {error}') from error
+        with evaluation_mode(model), torch.no_grad():
+            made = model(dataset.x_train[:2].to(parameters[0]))
+    except RuntimeError as error:
+        raise ValueError(f'the model cannot take images of {d} numbers: {error}') from error
     if not torch.is_tensor(made) or made.shape != (min(n, 2), d):
         what = tuple(made.shape) if torch.is_tensor(made) else type(made).__name__
-        raise ValueError(f'the model must map images (n, {d}) to images (n, {d}), it returned {what} for {min(n, 2)}')
+        raise ValueError(
+            f'the model must map images (n, {d}) to images (n, {d}), it returned {what} for {min(n, 2)}'
+        )
     low, high = dataset.x_train.min().item(), dataset.x_train.max().item()
     last = list(model.modules())[-1]
     if isinstance(last, nn.Sigmoid) and (low < 0 or high > 1):
-        warnings.warn(f'the images of {dataset.name} reach from {low:g} to {high:g}, but the model ends in a sigmoid, which reaches from 0 to 1')
+        warnings.warn(
+            f'the images of {dataset.name} reach from {low:g} to {high:g}, but the model ends in a sigmoid, which reaches from 0 to 1'
+        )
 
 # %% ../nbs/22_training.ipynb #5c871125
 @contextmanager
 def few_threads(
-    work:float, # multiply-adds of one step
+    work: float,  # multiply-adds of one step
 ):
     "Use a single CPU thread where a step is so small that waking a second one costs more than it saves."
     before = torch.get_num_threads()
-    if work < 4e6: torch.set_num_threads(1)
-    try: yield
-    finally: torch.set_num_threads(before)
+    if work < 4e6:
+        torch.set_num_threads(1)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(before)
 
 # %% ../nbs/22_training.ipynb #734d5ef2
 def check_compiler(
-    device, # where the compiled function is to run
+    device,  # where the compiled function is to run
 ):
     "Raise a `ValueError` if torch.compile needs a C++ compiler there and finds none."
     name = os.environ.get('CXX') or {'darwin': 'clang++', 'win32': 'cl'}.get(sys.platform, 'g++')
     if torch.device(device).type == 'cpu' and not shutil.which(name):
-        raise ValueError(f'compiling needs the C++ compiler {name!r}, which is not to be found: install it, name yours in the environment variable CXX, or do without')
+        raise ValueError(
+            f'compiling needs the C++ compiler {name!r}, which is not to be found: install it, name yours in the environment variable CXX, or do without'
+        )
 
 # %% ../nbs/22_training.ipynb #4d14dec4
 def compile_anew(
-    function, # defined anew for each run, such as the loss of this model; changed in place
-    **options, # for torch.compile
+    function,  # defined anew for each run, such as the loss of this model; changed in place
+    **options,  # for torch.compile
 ):
     "Return `torch.compile(function)` with versions of its own: PyTorch keeps eight of each piece of code and runs further ones uncompiled."
     function.__code__ = function.__code__.replace()
@@ -306,98 +427,156 @@ def compile_anew(
 
 # %% ../nbs/22_training.ipynb #428269f5
 def hardware(
-    device='cpu', # where the measuring was done
-)->dict: # processor, threads, torch and, for a GPU, its name
+    device='cpu',  # where the measuring was done
+) -> dict:  # processor, threads, torch and, for a GPU, its name
     "Return what a table of times must say about the machine."
     processor = platform.processor() or platform.machine()
     if Path('/proc/cpuinfo').exists():
         lines = Path('/proc/cpuinfo').read_text(encoding='utf-8').splitlines()
-        processor = next((line.split(':', 1)[1].strip() for line in lines if line.startswith('model name')), processor)
-    found = dict(processor=processor, cores=os.cpu_count(), threads=torch.get_num_threads(), torch=torch.__version__)
-    return found | (dict(gpu=torch.cuda.get_device_name(device)) if torch.device(device).type == 'cuda' else {})
+        processor = next(
+            (line.split(':', 1)[1].strip() for line in lines if line.startswith('model name')),
+            processor,
+        )
+    found = dict(
+        processor=processor,
+        cores=os.cpu_count(),
+        threads=torch.get_num_threads(),
+        torch=torch.__version__,
+    )
+    return found | (
+        dict(gpu=torch.cuda.get_device_name(device)) if torch.device(device).type == 'cuda' else {}
+    )
 
 # %% ../nbs/22_training.ipynb #4288dafc
 def fingerprint(
-    x, # a tensor
-)->str: # its shape and a checksum
+    x,  # a tensor
+) -> str:  # its shape and a checksum
     "Return what tells one set of images from another: shape and CRC-32 of the bytes."
     return f'{tuple(x.shape)} {zlib.crc32(x.detach().cpu().contiguous().numpy()):08x}'
 
 # %% ../nbs/22_training.ipynb #d05db4f1
 def make_optimizer(
-    model, # whose parameters it moves
-    settings:dict, # complete_settings
-    rates:list, # the highest rate of each parameter, in the order of model.parameters()
-)->torch.optim.Optimizer: # 'initial_lr' in its groups is the highest rate
+    model,  # whose parameters it moves
+    settings: dict,  # complete_settings
+    rates: list,  # the highest rate of each parameter, in the order of model.parameters()
+) -> torch.optim.Optimizer:  # 'initial_lr' in its groups is the highest rate
     "Return the optimizer of a run, parameters in the order of the model."
-    groups = [dict(params=[p for p, _ in same], lr=rate, initial_lr=rate)
-              for rate, same in groupby(zip(model.parameters(), rates), key=lambda pair: pair[1])]
+    groups = [
+        dict(params=[p for p, _ in same], lr=rate, initial_lr=rate)
+        for rate, same in groupby(zip(model.parameters(), rates), key=lambda pair: pair[1])
+    ]
     kind, _ = OPTIMIZERS[settings['optimizer']]
     return kind(groups, lr=settings['lr'], weight_decay=settings['weight_decay'], fused=True)
 
 # %% ../nbs/22_training.ipynb #387b3793
 def highest_rates(
-    model, # on its device
-    x, # (n, d) training images, there too
-    settings:dict, # complete_settings
-)->list: # of float, one for each of model.parameters()
+    model,  # on its device
+    x,  # (n, d) training images, there too
+    settings: dict,  # complete_settings
+) -> list:  # of float, one for each of model.parameters()
     "Return the highest learning rate of each parameter: one for all by the paper's recipe and for SGD, else bounded by `layer_rates`."
-    if settings['protocol'] == 'paper' or settings['optimizer'] == 'sgd': return [settings['lr'] for _ in model.parameters()]
+    if settings['protocol'] == 'paper' or settings['optimizer'] == 'sgd':
+        return [settings['lr'] for _ in model.parameters()]
     return layer_rates(model, x, settings['lr'])
 
 # %% ../nbs/22_training.ipynb #34c4b1de
 def fit(
-    model, # an AutoEncoder, or any module that maps images to images; trained in place
-    dataset, # a Dataset
-    epochs:int=10, # passes over the training images
-    lr:float=None, # highest learning rate, else the recipe's; the default recipe gives less to layers that it would throw too far
-    weight_decay:float=None, # L2 weight decay (decoupled with adamw), else the recipe's
-    batch_size:int=256, # images a step; the short last batch is kept
-    seed:int=0, # of the order of the images, and of what layers draw; the model's own start is drawn when it is made
-    shuffle:bool=None, # a new order each epoch, else the recipe's
-    optimizer:str='adam', # 'adam', 'adamw' or 'sgd'
-    device=None, # where to train; the model's own device if None
-    protocol:str=None, # None for a recipe that trains well, 'paper' for the paper's
-    mixed_precision:bool=False, # compute products in bfloat16; parameters stay as they are
-    compile:bool=False, # let torch.compile fuse the operations of model and loss: some seconds first, then faster steps
-    checkpoint=None, # folder for checkpoints, or None for none
-    checkpoint_seconds:float=30., # time between checkpoints; 0: after every step
-    resume:bool=False, # go on from the last checkpoint in the folder, if there is one
-    restore_best:bool=False, # end with the parameters of the epoch with the lowest test error, which is a choice made on test data
-    progress:bool=True, # show a progress bar
-)->History: # losses and times of each epoch; its `problem` says if the training came to nothing, which is a warning too
+    model,  # an AutoEncoder, or any module that maps images to images; trained in place
+    dataset,  # a Dataset
+    epochs: int = 10,  # passes over the training images
+    # highest learning rate, else the recipe's; the default recipe gives less to layers that it
+    # would throw too far
+    lr: float = None,
+    weight_decay: float = None,  # L2 weight decay (decoupled with adamw), else the recipe's
+    batch_size: int = 256,  # images a step; the short last batch is kept
+    # of the order of the images, and of what layers draw; the model's own start is drawn when it
+    # is made
+    seed: int = 0,
+    shuffle: bool = None,  # a new order each epoch, else the recipe's
+    optimizer: str = 'adam',  # 'adam', 'adamw' or 'sgd'
+    device=None,  # where to train; the model's own device if None
+    protocol: str = None,  # None for a recipe that trains well, 'paper' for the paper's
+    mixed_precision: bool = False,  # compute products in bfloat16; parameters stay as they are
+    # let torch.compile fuse the operations of model and loss: some seconds first, then faster
+    # steps
+    compile: bool = False,
+    checkpoint=None,  # folder for checkpoints, or None for none
+    checkpoint_seconds: float = 30.0,  # time between checkpoints; 0: after every step
+    resume: bool = False,  # go on from the last checkpoint in the folder, if there is one
+    # end with the parameters of the epoch with the lowest test error, which is a choice made on
+    # test data
+    restore_best: bool = False,
+    progress: bool = True,  # show a progress bar
+) -> History:  # losses and times of each epoch; its `problem` says if the training came to nothing, which is a warning too
     "Train `model` in place to reproduce the images of `dataset`, and return the history; Ctrl-C ends it early."
     check_trainable(model, dataset)
-    settings = complete_settings(model, epochs, lr, weight_decay, batch_size, seed, shuffle, optimizer, protocol, mixed_precision)
+    settings = complete_settings(
+        model,
+        epochs,
+        lr,
+        weight_decay,
+        batch_size,
+        seed,
+        shuffle,
+        optimizer,
+        protocol,
+        mixed_precision,
+    )
     checkpoint_seconds = check_rate('checkpoint_seconds', checkpoint_seconds, zero=True)
     first = next(p for p in model.parameters() if p.is_floating_point())
     device = check_device(device) or first.device
-    if device.type == 'meta': raise ValueError("the device 'meta' holds no numbers: choose one that can compute")
-    if check_flag('compile', compile): check_compiler(device)
+    if device.type == 'meta':
+        raise ValueError("the device 'meta' holds no numbers: choose one that can compute")
+    if check_flag('compile', compile):
+        check_compiler(device)
     model.to(device)
     x, x_test = dataset.x_train.to(device, first.dtype), dataset.x_test.to(device, first.dtype)
     live = dict(model.named_parameters()) | dict(model.named_buffers())
     run = dict(settings, model=repr(model), restore_best=check_flag('restore_best', restore_best))
-    if checkpoint is not None: run.update(data=fingerprint(x), test_data=fingerprint(x_test))
+    if checkpoint is not None:
+        run.update(data=fingerprint(x), test_data=fingerprint(x_test))
 
     def loss_of(batch):
-        with torch.autocast(x.device.type, torch.bfloat16, enabled=settings['mixed_precision']): y = model(batch)
+        with torch.autocast(x.device.type, torch.bfloat16, enabled=settings['mixed_precision']):
+            y = model(batch)
         return F.mse_loss(y.to(batch.dtype), batch)
 
-    if compile: loss_of = compile_anew(loss_of, dynamic=False)                  # two versions: for full batches, and for the short last one
-    def test(): return mean_error(reconstruction_errors(model, x_test), protocol)
+    # two versions: for full batches, and for the short last one
+    if compile:
+        loss_of = compile_anew(loss_of, dynamic=False)
+
+    def test():
+        return mean_error(reconstruction_errors(model, x_test), protocol)
 
     with ExitStack() as stack:
         stack.enter_context(kept_generators())
         torch.manual_seed(settings['seed'])
-        kept = stack.enter_context(checkpoints_in(checkpoint, run, check_flag('resume', resume), checkpoint_seconds))
-        rates = kept.found[1]['rates'] if kept and kept.found else highest_rates(model, x, settings)
-        stack.enter_context(few_threads(min(batch_size, len(x)) * sum(p.numel() for p in model.parameters())))
+        kept = stack.enter_context(
+            checkpoints_in(checkpoint, run, check_flag('resume', resume), checkpoint_seconds)
+        )
+        rates = (
+            kept.found[1]['rates'] if kept and kept.found else highest_rates(model, x, settings)
+        )
+        stack.enter_context(
+            few_threads(min(batch_size, len(x)) * sum(p.numel() for p in model.parameters()))
+        )
         stack.callback(model.eval)
         model.train()
-        history = train(x, loss_of, test, make_optimizer(model, settings, rates), settings, image_orders(len(x), seed, settings['shuffle']),
-                        live, kept, rates, restore_best, progress)
+        history = train(
+            x,
+            loss_of,
+            test,
+            make_optimizer(model, settings, rates),
+            settings,
+            image_orders(len(x), seed, settings['shuffle']),
+            live,
+            kept,
+            rates,
+            restore_best,
+            progress,
+        )
     if not history.interrupted and len(x_test):
         history.problem = problem_of(history.test_loss, *references(model, x, x_test, protocol))
-        if history.problem: warnings.warn(history.problem, stacklevel=2)
+        if history.problem:
+            warnings.warn(history.problem, stacklevel=2)
     return history

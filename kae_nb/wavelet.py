@@ -14,23 +14,39 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from .layer import LayerRecord, check_device, check_dtype, check_input, check_memory, check_size, suggestion
+from kae_nb.layer import (
+    LayerRecord,
+    check_device,
+    check_dtype,
+    check_input,
+    check_memory,
+    check_size,
+    suggestion,
+)
 
 # %% ../nbs/14_wavelet.ipynb #32e53ff7
-N_WORK = 6          # temporaries of a wavelet, at most
-ALLOCATE = (None,)*N_WORK
+N_WORK = 6  # temporaries of a wavelet, at most
+ALLOCATE = (None,) * N_WORK
+
 
 def scaled_product(a, b, factor, out=None):
     "factor · a · b in one pass over memory."
     return torch.addcmul(a.new_zeros(()), a, b, value=factor, out=out)
 
+
 def gaussian_exponent(u, out=None):
     "−u²/2"
     return scaled_product(u, u, -0.5, out)
 
+
 def exponential(q, out=None):
     "e^q, as 2^(q/ln 2) for the compiler, which fuses exp2 but would store all of exp(q) to use it twice."
-    return torch.exp2(q * (1/math.log(2))) if torch.compiler.is_compiling() else torch.exp(q, out=out)
+    return (
+        torch.exp2(q * (1 / math.log(2)))
+        if torch.compiler.is_compiling()
+        else torch.exp(q, out=out)
+    )
+
 
 def mexican_hat(u, slope=False, work=ALLOCATE):
     "(1 − u²) e^{−u²/2}, and its slope on request."
@@ -39,12 +55,18 @@ def mexican_hat(u, slope=False, work=ALLOCATE):
     psi = torch.addcmul(e, q, e, value=2, out=work[0])
     return (psi, scaled_product(e.add_(psi, alpha=0.5), u, -2, work[1])) if slope else psi
 
+
 def morlet(u, slope=False, work=ALLOCATE):
     "cos(5u) e^{−u²/2}, and its slope on request."
     e = exponential(gaussian_exponent(u, work[0]), work[0])
     v = torch.mul(u, 5, out=work[1])
     psi = torch.cos(v, out=work[2]).mul_(e)
-    return (psi, scaled_product(v.sin_(), e, -5, work[1]).addcmul_(u, psi, value=-1)) if slope else psi
+    return (
+        (psi, scaled_product(v.sin_(), e, -5, work[1]).addcmul_(u, psi, value=-1))
+        if slope
+        else psi
+    )
+
 
 def dog(u, slope=False, work=ALLOCATE):
     "u e^{−u²/2}, and its slope on request."
@@ -58,27 +80,41 @@ def meyer(u, slope=False, work=ALLOCATE):
     v = torch.abs(u, out=work[0]).clamp_(max=1)
     r = torch.mul(v, -2, out=work[1]).add_(2).clamp_(max=1)
     nu = torch.mul(r, -20, out=work[2]).add_(70).mul_(r).sub_(84).mul_(r).add_(35)
-    nu.mul_(r).mul_(r).mul_(r).mul_(r).mul_(math.pi/2)
+    nu.mul_(r).mul_(r).mul_(r).mul_(r).mul_(math.pi / 2)
     v.mul_(math.pi)
     m, sine = torch.sin(nu, out=work[3]), torch.sin(v, out=work[4])
     psi = torch.mul(sine, m, out=work[5])
-    if not slope: return psi
-    bend = torch.addcmul(r, r, r, value=-1, out=work[1])            # r(1 − r)
+    if not slope:
+        return psi
+    bend = torch.addcmul(r, r, r, value=-1, out=work[1])  # r(1 − r)
     bend = torch.pow(bend, 3, out=work[1]).mul_(140)
     inner = v.cos_().mul_(m).sub_(nu.cos_().mul_(sine).mul_(bend))
     return psi, inner.mul_(math.pi).mul_(torch.sign(u, out=work[3]))
 
+
 def shannon(u, slope=False, work=ALLOCATE):
     "sin(u)/u, and its slope on request."
     psi = torch.sin(u, out=work[0]).div_(u).masked_fill_(u == 0, 1)
-    if not slope: return psi
+    if not slope:
+        return psi
     q = torch.mul(u, u, out=work[1])
-    series = torch.mul(q, -1/3991680, out=work[2]).add_(1/45360).mul_(q).sub_(1/840).mul_(q).add_(1/30).mul_(q).sub_(1/3).mul_(u)
+    series = (
+        torch.mul(q, -1 / 3991680, out=work[2])
+        .add_(1 / 45360)
+        .mul_(q)
+        .sub_(1 / 840)
+        .mul_(q)
+        .add_(1 / 30)
+        .mul_(q)
+        .sub_(1 / 3)
+        .mul_(u)
+    )
     far = torch.cos(u, out=work[3]).sub_(psi).div_(u)
-    return psi, torch.where(q < 1/16, series, far)
+    return psi, torch.where(q < 1 / 16, series, far)
 
-WAVELETS = {        # name: (function, constant factor)
-    'mexican_hat': (mexican_hat, -2/(math.sqrt(3)*math.pi**0.25)),
+
+WAVELETS = {  # name: (function, constant factor)
+    'mexican_hat': (mexican_hat, -2 / (math.sqrt(3) * math.pi**0.25)),
     'morlet': (morlet, 1.0),
     'dog': (dog, -1.0),
     'meyer': (meyer, 1.0),
@@ -86,66 +122,87 @@ WAVELETS = {        # name: (function, constant factor)
 }
 
 # %% ../nbs/14_wavelet.ipynb #caed5e54
-PIECE = 2**18       # elements of a piece for each CPU thread
+PIECE = 2**18  # elements of a piece for each CPU thread
+
 
 def piece_size(
-    n_out:int, n_in:int, batch:int, # the whole sum
-    device:torch.device, # where it is computed
-)->tuple[int, int]: # outputs and rows of the batch in a piece (outputs, n_in, rows)
+    n_out: int,
+    n_in: int,
+    batch: int,  # the whole sum
+    device: torch.device,  # where it is computed
+) -> tuple[int, int]:  # outputs and rows of the batch in a piece (outputs, n_in, rows)
     "How many outputs and how many rows of the batch make a piece of bounded size."
     size = PIECE * torch.get_num_threads() if device.type == 'cpu' else 2**24
-    most = max(64, size // n_in)                                    # rows that fit; never very short ones
-    rows = max(1, math.ceil(batch / max(1, math.ceil(batch/most)))) # parts of equal length
-    return max(1, size // (rows*n_in)), rows
+    most = max(64, size // n_in)  # rows that fit; never very short ones
+    rows = max(1, math.ceil(batch / max(1, math.ceil(batch / most))))  # parts of equal length
+    return max(1, size // (rows * n_in)), rows
+
 
 def scratch(memory, shape):
     "The rows of `memory`, each as a tensor of the given shape."
-    return memory[:, :math.prod(shape)].view(len(memory), *shape).unbind()
+    return memory[:, : math.prod(shape)].view(len(memory), *shape).unbind()
+
 
 @torch.library.custom_op('kae_nb::wavelet_sum', mutates_args=())
-def wavelet_sum(x: Tensor, weight: Tensor, translation: Tensor, scale: Tensor, wavelet: str) -> Tensor:
+def wavelet_sum(
+    x: Tensor, weight: Tensor, translation: Tensor, scale: Tensor, wavelet: str
+) -> Tensor:
     "Σ_i weight[o,i] ψ((x_i − translation[o,i])/scale[o,i]): (batch, in) -> (batch, out), in pieces."
     psi, _ = WAVELETS[wavelet]
     outs, rows = piece_size(*weight.shape, len(x), x.device)
     y = x.new_empty(len(weight), 1, len(x))
-    edges = [p.split(outs) for p in (translation[:, :, None], (1/scale)[:, :, None], weight[:, None])]
-    memory = x.new_empty(N_WORK + 1, outs*rows*weight.shape[1])
+    edges = [
+        p.split(outs) for p in (translation[:, :, None], (1 / scale)[:, :, None], weight[:, None])
+    ]
+    memory = x.new_empty(N_WORK + 1, outs * rows * weight.shape[1])
     with torch.autocast(x.device.type, enabled=False):
         for x_part, y_part in zip(x.t().contiguous().split(rows, 1), y.split(rows, 2)):
             for t, rate, w, y_piece in zip(*edges, y_part.split(outs)):
                 u, *work = scratch(memory, (len(t), *x_part.shape))
-                torch.sub(x_part, t, out=u).mul_(rate)              # (outs, in, rows)
+                torch.sub(x_part, t, out=u).mul_(rate)  # (outs, in, rows)
                 y_piece.copy_(torch.bmm(w, psi(u, work=work)))
     return y.squeeze(1).t().contiguous()
 
+
 @wavelet_sum.register_fake
-def _(x, weight, translation, scale, wavelet): return x.new_empty(len(x), len(weight))
+def _(x, weight, translation, scale, wavelet):
+    return x.new_empty(len(x), len(weight))
 
 # %% ../nbs/14_wavelet.ipynb #55ae829e
 @torch.library.custom_op('kae_nb::wavelet_sum_backward', mutates_args=())
-def wavelet_sum_backward(g: Tensor, x: Tensor, weight: Tensor, translation: Tensor, scale: Tensor, wavelet: str
-                        ) -> tuple[Tensor, Tensor, Tensor, Tensor]:
+def wavelet_sum_backward(
+    g: Tensor, x: Tensor, weight: Tensor, translation: Tensor, scale: Tensor, wavelet: str
+) -> tuple[Tensor, Tensor, Tensor, Tensor]:
     "The gradients of `wavelet_sum` for x, weight, translation and scale, given the gradient g of its result."
     psi_and_slope, _ = WAVELETS[wavelet]
     outs, rows = piece_size(*weight.shape, len(x), x.device)
     outer = weight / scale
-    x, g = x.t().contiguous(), g.t().contiguous()[:, None]          # (in, batch), (out, 1, batch)
+    x, g = x.t().contiguous(), g.t().contiguous()[:, None]  # (in, batch), (out, 1, batch)
     grad_x, sums = torch.zeros_like(x), x.new_zeros(3, *weight[:, None].shape)
-    memory = x.new_empty(N_WORK + 1, outs*rows*weight.shape[1])
-    edges = [p.split(outs) for p in (translation[:, :, None], (1/scale)[:, :, None], outer[:, :, None], *sums)]
+    memory = x.new_empty(N_WORK + 1, outs * rows * weight.shape[1])
+    edges = [
+        p.split(outs)
+        for p in (translation[:, :, None], (1 / scale)[:, :, None], outer[:, :, None], *sums)
+    ]
     with torch.autocast(x.device.type, enabled=False):
-        for x_part, grad_part, g_part in zip(x.split(rows, 1), grad_x.split(rows, 1), g.split(rows, 2)):
+        for x_part, grad_part, g_part in zip(
+            x.split(rows, 1), grad_x.split(rows, 1), g.split(rows, 2)
+        ):
             for g_piece, t, rate, w, *totals in zip(g_part.split(outs), *edges):
                 u, *work = scratch(memory, (len(t), *x_part.shape))
-                torch.sub(x_part, t, out=u).mul_(rate)              # (outs, in, rows)
+                torch.sub(x_part, t, out=u).mul_(rate)  # (outs, in, rows)
                 psi, slope = psi_and_slope(u, slope=True, work=work)
-                for total, term in zip(totals, (psi, slope, u.mul_(slope))): total.baddbmm_(g_piece, term.mT)
+                for total, term in zip(totals, (psi, slope, u.mul_(slope))):
+                    total.baddbmm_(g_piece, term.mT)
                 slope.mul_(g_piece)
-                if len(slope) > 4: grad_part.add_(slope.mul_(w).sum(0))
+                if len(slope) > 4:
+                    grad_part.add_(slope.mul_(w).sum(0))
                 else:
-                    for w_o, slope_o in zip(w, slope): grad_part.addcmul_(w_o, slope_o)
+                    for w_o, slope_o in zip(w, slope):
+                        grad_part.addcmul_(w_o, slope_o)
     g_psi, g_slope, g_u_slope = sums.squeeze(2)
-    return grad_x.t().contiguous(), g_psi.clone(), -outer*g_slope, -outer*g_u_slope
+    return grad_x.t().contiguous(), g_psi.clone(), -outer * g_slope, -outer * g_u_slope
+
 
 @wavelet_sum_backward.register_fake
 def _(g, x, weight, translation, scale, wavelet):
@@ -154,39 +211,55 @@ def _(g, x, weight, translation, scale, wavelet):
 # %% ../nbs/14_wavelet.ipynb #bae5017a
 def one_by_one(operator):
     "The `vmap` rule that calls `operator` once for each model and stacks the results."
+
     def rule(info, in_dims, *args):
-        calls = [operator(*(a if d is None else a.select(d, k) for a, d in zip(args, in_dims))) for k in range(info.batch_size)]
-        if isinstance(calls[0], Tensor): return torch.stack(calls), 0
-        return tuple(map(torch.stack, zip(*calls))), (0,)*len(calls[0])
+        calls = [
+            operator(*(a if d is None else a.select(d, k) for a, d in zip(args, in_dims)))
+            for k in range(info.batch_size)
+        ]
+        if isinstance(calls[0], Tensor):
+            return torch.stack(calls), 0
+        return tuple(map(torch.stack, zip(*calls))), (0,) * len(calls[0])
+
     return rule
 
+
 for operator in (wavelet_sum, wavelet_sum_backward):
-    if hasattr(operator, 'register_vmap'): operator.register_vmap(one_by_one(operator))
+    if hasattr(operator, 'register_vmap'):
+        operator.register_vmap(one_by_one(operator))
 
 # %% ../nbs/14_wavelet.ipynb #90b52a20
 class WaveletSumBackward(torch.autograd.Function):
     "`wavelet_sum_backward` as autograd sees it: one step, which has no derivative itself."
+
     generate_vmap_rule = True
 
     @staticmethod
-    def forward(g, x, weight, translation, scale, wavelet): return wavelet_sum_backward(g, x, weight, translation, scale, wavelet)
+    def forward(g, x, weight, translation, scale, wavelet):
+        return wavelet_sum_backward(g, x, weight, translation, scale, wavelet)
 
     @staticmethod
-    def setup_context(ctx, inputs, output): pass
+    def setup_context(ctx, inputs, output):
+        pass
 
     @staticmethod
     def backward(ctx, *g):
-        raise NotImplementedError('WaveletLayer has no second derivatives: its gradients cannot be differentiated again')
+        raise NotImplementedError(
+            'WaveletLayer has no second derivatives: its gradients cannot be differentiated again'
+        )
+
 
 class WaveletSum(torch.autograd.Function):
     "`wavelet_sum` with its gradients; under the compiler, the same formulas for it to fuse."
+
     generate_vmap_rule = True
 
     @staticmethod
     def forward(x, weight, translation, scale, wavelet):
-        if not torch.compiler.is_compiling(): return wavelet_sum(x, weight, translation, scale, wavelet)
+        if not torch.compiler.is_compiling():
+            return wavelet_sum(x, weight, translation, scale, wavelet)
         psi, _ = WAVELETS[wavelet]
-        return (weight * psi((x[:, None, :] - translation) * (1/scale))).sum(-1)
+        return (weight * psi((x[:, None, :] - translation) * (1 / scale))).sum(-1)
 
     @staticmethod
     def setup_context(ctx, inputs, output):
@@ -195,48 +268,70 @@ class WaveletSum(torch.autograd.Function):
 
     @staticmethod
     def backward(ctx, g):
-        if not torch.compiler.is_compiling() or ctx.wavelet == 'meyer': return *WaveletSumBackward.apply(g, *ctx.saved_tensors, ctx.wavelet), None
+        if not torch.compiler.is_compiling() or ctx.wavelet == 'meyer':
+            return *WaveletSumBackward.apply(g, *ctx.saved_tensors, ctx.wavelet), None
         x, weight, translation, scale = ctx.saved_tensors
         psi_and_slope, _ = WAVELETS[ctx.wavelet]
-        u, g, outer = (x[:, None, :] - translation) * (1/scale), g[:, :, None], weight/scale
+        u, g, outer = (x[:, None, :] - translation) * (1 / scale), g[:, :, None], weight / scale
         psi, slope = psi_and_slope(u, slope=True)
-        return (outer*slope*g).sum(1), (psi*g).sum(0), -outer*(slope*g).sum(0), -outer*(u*slope*g).sum(0), None
+        return (
+            (outer * slope * g).sum(1),
+            (psi * g).sum(0),
+            -outer * (slope * g).sum(0),
+            -outer * (u * slope * g).sum(0),
+            None,
+        )
 
 # %% ../nbs/14_wavelet.ipynb #e4b9b9ab
 class WaveletLayer(nn.Module):
     "The WavKAN layer: maps x (…, in_features) to y (…, out_features), one shifted and stretched wavelet on every edge."
-    def __init__(self,
-        in_features:int, # number of inputs
-        out_features:int, # number of outputs
-        wavelet:str='mexican_hat', # a name in WAVELETS: 'mexican_hat', 'morlet', 'dog', 'meyer' or 'shannon'
-        device:torch.device=None, # where the parameters live, as for nn.Linear
-        dtype:torch.dtype=None, # type of the parameters, as for nn.Linear
+
+    def __init__(
+        self,
+        in_features: int,  # number of inputs
+        out_features: int,  # number of outputs
+        # a name in WAVELETS: 'mexican_hat', 'morlet', 'dog', 'meyer' or 'shannon'
+        wavelet: str = 'mexican_hat',
+        device: torch.device = None,  # where the parameters live, as for nn.Linear
+        dtype: torch.dtype = None,  # type of the parameters, as for nn.Linear
     ):
         super().__init__()
         self.in_features = check_size('in_features', in_features)
         self.out_features = check_size('out_features', out_features)
         if not isinstance(wavelet, str) or wavelet not in WAVELETS:
-            raise ValueError(f'unknown wavelet {wavelet!r}: {suggestion(wavelet, WAVELETS)}known are {", ".join(map(repr, WAVELETS))}')
+            raise ValueError(
+                f'unknown wavelet {wavelet!r}: {suggestion(wavelet, WAVELETS)}known are {", ".join(map(repr, WAVELETS))}'
+            )
         self.wavelet = wavelet
         options = dict(device=check_device(device), dtype=check_dtype(dtype))
-        check_memory(3*in_features*out_features, f'in_features={in_features}, out_features={out_features}', **options)
+        check_memory(
+            3 * in_features * out_features,
+            f'in_features={in_features}, out_features={out_features}',
+            **options,
+        )
         for name in ('weight', 'translation', 'scale'):
-            self.register_parameter(name, nn.Parameter(torch.empty(out_features, in_features, **options)))
+            self.register_parameter(
+                name, nn.Parameter(torch.empty(out_features, in_features, **options))
+            )
         self.norm = nn.BatchNorm1d(out_features, **options)
         self.reset_parameters()
 
     def reset_parameters(self):
         "Draw w from U(±1/√in_features) in the order of the authors' code; τ = 0, s = 1; reset the normalization."
         nn.init.kaiming_uniform_(self.weight, a=math.sqrt(5))
-        nn.init.kaiming_uniform_(torch.empty_like(self.weight), a=math.sqrt(5))     # the authors' unused weight1
+        # the authors' unused weight1
+        nn.init.kaiming_uniform_(torch.empty_like(self.weight), a=math.sqrt(5))
         nn.init.zeros_(self.translation)
         nn.init.ones_(self.scale)
         self.norm.reset_parameters()
 
     def amplitude(self):
         "What multiplies ψ and does not depend on u: a number, or for 'shannon' a Hamming window over the inputs (in_features,)."
-        if self.wavelet != 'shannon': return WAVELETS[self.wavelet][1]
-        return torch.hamming_window(self.in_features, periodic=False, dtype=self.weight.dtype, device=self.weight.device)
+        if self.wavelet != 'shannon':
+            return WAVELETS[self.wavelet][1]
+        return torch.hamming_window(
+            self.in_features, periodic=False, dtype=self.weight.dtype, device=self.weight.device
+        )
 
     def check_input(self, x):
         "`ValueError` if the last dimension of x is not `in_features`, `TypeError` if x has not the parameters' type (autocast may change it)."
@@ -244,13 +339,26 @@ class WaveletLayer(nn.Module):
 
     def forward(self, x):
         self.check_input(x)
-        far = torch.finfo(self.weight.dtype).max**0.4                       # its square is a number still, and every wavelet is over
+        # its square is a number still, and every wavelet is over
+        far = torch.finfo(self.weight.dtype).max ** 0.4
         rows = x.reshape(-1, self.in_features).to(self.weight.dtype).clamp(-far, far)
-        y = WaveletSum.apply(rows, self.amplitude()*self.weight, self.translation, self.scale, self.wavelet)
+        y = WaveletSum.apply(
+            rows, self.amplitude() * self.weight, self.translation, self.scale, self.wavelet
+        )
         if self.training and len(y) < 2:
             norm = self.norm
-            y = F.batch_norm(y, norm.running_mean, norm.running_var, norm.weight, norm.bias, False, 0.0, norm.eps)
-        else: y = self.norm(y)
+            y = F.batch_norm(
+                y,
+                norm.running_mean,
+                norm.running_var,
+                norm.weight,
+                norm.bias,
+                False,
+                0.0,
+                norm.eps,
+            )
+        else:
+            y = self.norm(y)
         return y.reshape(*x.shape[:-1], self.out_features)
 
     def extra_repr(self):
@@ -258,11 +366,25 @@ class WaveletLayer(nn.Module):
 
 # %% ../nbs/14_wavelet.ipynb #14e86156
 def from_wavkan(
-    state:dict, # the state_dict of WavKAN's layer
-)->dict: # of a WaveletLayer
+    state: dict,  # the state_dict of WavKAN's layer
+) -> dict:  # of a WaveletLayer
     "Return the parameters under our names, without `weight1`, which their formula never uses."
-    ours = dict(weight=state['wavelet_weights'], translation=state['translation'], scale=state['scale'])
-    norm = {key.replace('bn.', 'norm.'): value for key, value in state.items() if key.startswith('bn.')}
+    ours = dict(
+        weight=state['wavelet_weights'], translation=state['translation'], scale=state['scale']
+    )
+    norm = {
+        key.replace('bn.', 'norm.'): value for key, value in state.items() if key.startswith('bn.')
+    }
     return ours | norm
 
-LAYER = LayerRecord('wavkan', WaveletLayer, 'WavKAN', lr=2e-2, effort=12, from_theirs=from_wavkan, column=3, compiles=True)
+
+LAYER = LayerRecord(
+    'wavkan',
+    WaveletLayer,
+    'WavKAN',
+    lr=2e-2,
+    effort=12,
+    from_theirs=from_wavkan,
+    column=3,
+    compiles=True,
+)

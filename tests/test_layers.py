@@ -1,4 +1,5 @@
 """What a notebook cannot hold about layers: another process, its options and its time."""
+
 import subprocess, sys, time
 
 import pytest
@@ -24,19 +25,33 @@ for kind in (Forgetful, Rounding):
 
 
 def test_check_layer_raises_where_assertions_are_off():
-    done = subprocess.run([sys.executable, '-O', '-c', CHECK], capture_output=True, text=True, check=True)
+    done = subprocess.run(
+        [sys.executable, '-O', '-c', CHECK], capture_output=True, text=True, check=True
+    )
     assert [line.split()[0] for line in done.stdout.splitlines()] == ['Forgetful', 'Rounding']
 
 
 def test_nonsense_sizes_are_refused_at_once():
     from kae_nb.layers import LAYERS, make_layer
+
     start = time.perf_counter()
-    nonsense = [('kae', dict(order=10**6)), ('kan', dict(grid_size=10**9)), ('kan', dict(spline_order=3000)), ('fourierkan', dict(grid_size=10**12))]
+    nonsense = [
+        ('kae', dict(order=10**6)),
+        ('kan', dict(grid_size=10**9)),
+        ('kan', dict(spline_order=3000)),
+        ('fourierkan', dict(grid_size=10**12)),
+    ]
     for name, options in nonsense:
-        with pytest.raises(ValueError, match=f'{list(options)[0]} must be at most'): make_layer(name, 784, 16, **options)
+        with pytest.raises(ValueError, match=f'{list(options)[0]} must be at most'):
+            make_layer(name, 784, 16, **options)
     for name in LAYERS:
-        with pytest.raises(ValueError, match=r'has [\d,]+ GB of parameters and takes [\d,]+ GB to train; cpu has'): make_layer(name, 10**12, 16)
-        with pytest.raises(ValueError, match='out_features must be at most'): make_layer(name, 784, 10**30)
-        with pytest.raises(ValueError, match='device must be one that this machine has') as caught: make_layer(name, 784, 16, device='cuda:99')
+        with pytest.raises(
+            ValueError, match=r'has [\d,]+ GB of parameters and takes [\d,]+ GB to train; cpu has'
+        ):
+            make_layer(name, 10**12, 16)
+        with pytest.raises(ValueError, match='out_features must be at most'):
+            make_layer(name, 784, 10**30)
+        with pytest.raises(ValueError, match='device must be one that this machine has') as caught:
+            make_layer(name, 784, 16, device='cuda:99')
         assert '\n' not in str(caught.value)
     assert time.perf_counter() - start < 10

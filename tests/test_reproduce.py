@@ -1,4 +1,5 @@
 "The grid on disk: killed again and again, shared out to Dask and Ray, two at once, interrupted, with damaged files, dying workers and a full disk."
+
 import json, os, shutil, signal, socket, subprocess, sys, time
 from pathlib import Path
 
@@ -25,26 +26,39 @@ if __name__ == '__main__':
         if state() != before: raise AssertionError('the process is not as it was')
         if warnings.filters[-len(filters):] != filters: raise AssertionError('the filters of warnings are not as they were')
 '''
-N_JOBS = 4*2*2 + 1
+N_JOBS = 4 * 2 * 2 + 1
+
 
 def start(tmp_path, folder, engine='here', epochs=3, **options):
     "Start the small grid in a process of its own, in which it has just begun."
-    script = tmp_path/'grid.py'
+    script = tmp_path / 'grid.py'
     script.write_text(GRID)
-    process = subprocess.Popen([sys.executable, script, folder, engine, str(epochs)], stdout=subprocess.PIPE, stderr=(tmp_path/'errors').open('a'), text=True, **options)
+    process = subprocess.Popen(
+        [sys.executable, script, folder, engine, str(epochs)],
+        stdout=subprocess.PIPE,
+        stderr=(tmp_path / 'errors').open('a'),
+        text=True,
+        **options,
+    )
     process.stdout.readline()
     return process
+
 
 def wait_for_files(process, store):
     "Wait until the first job is stored."
     deadline = time.time() + 120
-    while not files(store) and process.poll() is None and time.time() < deadline: time.sleep(0.02)
+    while not files(store) and process.poll() is None and time.time() < deadline:
+        time.sleep(0.02)
+
 
 def finish(process, tmp_path):
     "Wait for the end of a grid; an error ends the test."
-    assert process.wait(timeout=400) == 0, (tmp_path/'errors').read_text()[-3000:]
+    assert process.wait(timeout=400) == 0, (tmp_path / 'errors').read_text()[-3000:]
 
-def files(folder): return {path.name: path.stat().st_mtime_ns for path in Path(folder).glob('*.json')}
+
+def files(folder):
+    return {path.name: path.stat().st_mtime_ns for path in Path(folder).glob('*.json')}
+
 
 def results(folder):
     "What is in a store, but for times."
@@ -52,69 +66,95 @@ def results(folder):
     for path in Path(folder).glob('*.json'):
         record = json.loads(path.read_text(encoding='utf-8'))
         record['result'].pop('training_seconds')
-        found[path.name] = record['job'], json.dumps(record['result'], sort_keys=True), record['hardware'], record['kae_nb']
+        found[path.name] = (
+            record['job'],
+            json.dumps(record['result'], sort_keys=True),
+            record['hardware'],
+            record['kae_nb'],
+        )
     return found
+
 
 @pytest.fixture(scope='module')
 def whole(tmp_path_factory):
     "The folder of the store of the grid, done in one process without a break."
     folder = tmp_path_factory.getbasetemp()
-    if 'PYTEST_XDIST_WORKER' in os.environ: folder = folder.parent      # shared by the processes that test
-    folder = folder/'undisturbed'
+    # shared by the processes that test
+    if 'PYTEST_XDIST_WORKER' in os.environ:
+        folder = folder.parent
+    folder = folder / 'undisturbed'
     folder.mkdir(exist_ok=True)
-    with FileLock(folder/'lock'):
-        if not (folder/'store').exists(): finish(start(folder, folder/'store'), folder)
-    assert len(files(folder/'store')) == N_JOBS
-    return folder/'store'
+    with FileLock(folder / 'lock'):
+        if not (folder / 'store').exists():
+            finish(start(folder, folder / 'store'), folder)
+    assert len(files(folder / 'store')) == N_JOBS
+    return folder / 'store'
+
 
 @pytest.fixture(scope='module')
-def undisturbed(whole): return results(whole)
+def undisturbed(whole):
+    return results(whole)
 
-@pytest.mark.parametrize('engine', ['loky', *(pytest.param(name, marks=pytest.mark.slow) for name in ('dask', 'ray'))])
+
+@pytest.mark.parametrize(
+    'engine', ['loky', *(pytest.param(name, marks=pytest.mark.slow) for name in ('dask', 'ray'))]
+)
 def test_worker_dies(engine, undisturbed, tmp_path):
     "Two workers give what this process gives, bit for bit, though one is killed in the middle."
     pytest.importorskip({'loky': 'joblib', 'dask': 'distributed', 'ray': 'ray'}[engine])
     psutil = pytest.importorskip('psutil')
-    store = tmp_path/'store'
+    store = tmp_path / 'store'
     process = start(tmp_path, store, engine)
     wait_for_files(process, store)
+
     def busy(child):
         "Whether a process is a worker that has loaded the library."
-        try: return child.pid != process.pid and any('torch' in m.path for m in child.memory_maps())
-        except psutil.Error: return False
-    workers = [child for child in psutil.Process(process.pid).children(recursive=True) if busy(child)]
+        try:
+            return child.pid != process.pid and any('torch' in m.path for m in child.memory_maps())
+        except psutil.Error:
+            return False
+
+    workers = [
+        child for child in psutil.Process(process.pid).children(recursive=True) if busy(child)
+    ]
     assert workers and len(files(store)) < N_JOBS, 'nothing to kill'
     before = files(store)
     workers[0].kill()
     finish(process, tmp_path)
     assert files(store).items() >= before.items() and results(store) == undisturbed
 
+
 def test_damaged_store(whole, undisturbed, tmp_path):
     "A truncated file is reported and done again, a foreign one is reported and left alone."
-    store = shutil.copytree(whole, tmp_path/'store')
+    store = shutil.copytree(whole, tmp_path / 'store')
     damaged = sorted(store.glob('*.json'))[3]
     damaged.write_bytes(damaged.read_bytes()[:100])
-    (store/'notes.json').write_text('{"mine": true}')
+    (store / 'notes.json').write_text('{"mine": true}')
     before = {name: time for name, time in files(store).items() if name != damaged.name}
     finish(start(tmp_path, store), tmp_path)
-    errors = (tmp_path/'errors').read_text()
-    assert f'{damaged.name} is damaged or was not written by kae_nb' in errors and 'notes.json is damaged or was not' in errors
+    errors = (tmp_path / 'errors').read_text()
+    assert (
+        f'{damaged.name} is damaged or was not written by kae_nb' in errors
+        and 'notes.json is damaged or was not' in errors
+    )
     assert files(store).items() >= before.items()
-    (store/'notes.json').unlink()
-    assert {name: found[0] for name, found in results(store).items()} == {name: found[0] for name, found in undisturbed.items()}
+    (store / 'notes.json').unlink()
+    assert {name: found[0] for name, found in results(store).items()} == {
+        name: found[0] for name, found in undisturbed.items()
+    }
 
 
 @pytest.mark.parametrize('engine', ['here', 'loky'])
 def test_interrupted(engine, undisturbed, tmp_path):
     "Ctrl-C in a terminal, which all processes get: status 130, no process left, and the next run goes on."
     psutil = pytest.importorskip('psutil')
-    store = tmp_path/'store'
+    store = tmp_path / 'store'
     process = start(tmp_path, store, engine, start_new_session=True)
     wait_for_files(process, store)
     workers = psutil.Process(process.pid).children(recursive=True)
     os.killpg(process.pid, signal.SIGINT)
     assert process.wait(timeout=120) == 130
-    assert 'grid: interrupted' in (tmp_path/'errors').read_text()
+    assert 'grid: interrupted' in (tmp_path / 'errors').read_text()
     before = files(store)
     assert len(before) < N_JOBS, 'nothing to interrupt'
     _, alive = psutil.wait_procs(workers, timeout=20)
@@ -122,41 +162,58 @@ def test_interrupted(engine, undisturbed, tmp_path):
     finish(start(tmp_path, store), tmp_path)
     assert files(store).items() >= before.items() and results(store) == undisturbed
 
+
 def test_ignored_interrupt(undisturbed, tmp_path):
     "A process that was told to ignore Ctrl-C does."
-    def ignore(): signal.signal(signal.SIGINT, signal.SIG_IGN)
-    process = start(tmp_path, tmp_path/'store', preexec_fn=ignore)
+
+    def ignore():
+        signal.signal(signal.SIGINT, signal.SIG_IGN)
+
+    process = start(tmp_path, tmp_path / 'store', preexec_fn=ignore)
     for _ in range(3):
         os.kill(process.pid, signal.SIGINT)
         time.sleep(0.2)
     finish(process, tmp_path)
-    assert results(tmp_path/'store') == undisturbed
+    assert results(tmp_path / 'store') == undisturbed
+
 
 def test_two_at_once(undisturbed, tmp_path):
     "Two processes with one store share the work: each job is done once, and both end when all is done."
-    store = tmp_path/'store'
-    (tmp_path/'other').mkdir()
-    processes = [start(tmp_path, store), start(tmp_path/'other', store)]
-    for process in processes: assert process.wait(timeout=400) == 0
+    store = tmp_path / 'store'
+    (tmp_path / 'other').mkdir()
+    processes = [start(tmp_path, store), start(tmp_path / 'other', store)]
+    for process in processes:
+        assert process.wait(timeout=400) == 0
     assert results(store) == undisturbed
-    assert sorted(path.name for path in store.iterdir() if path.suffix != '.json') == ['unfinished'] and not list((store/'unfinished').iterdir())
+    assert sorted(path.name for path in store.iterdir() if path.suffix != '.json') == [
+        'unfinished'
+    ] and not list((store / 'unfinished').iterdir())
+
 
 def test_leftovers_go(tmp_path):
     "What a killed process was writing goes at the next start; what one that is alive writes stays, and so do links."
     from kae_nb.experiments import Store, run_grid
+
     ended = subprocess.Popen([sys.executable, '-c', ''])
     ended.wait()
-    names = [f'.kae_nb-{socket.gethostname()}-{pid}-{"0"*16}' for pid in (ended.pid, os.getpid())]
+    names = [
+        f'.kae_nb-{socket.gethostname()}-{pid}-{"0" * 16}' for pid in (ended.pid, os.getpid())
+    ]
     for name in names:
-        (tmp_path/name).mkdir()
-        (tmp_path/name/'half.json').write_text('half')
-    target = tmp_path/'target'
+        (tmp_path / name).mkdir()
+        (tmp_path / name / 'half.json').write_text('half')
+    target = tmp_path / 'target'
     target.mkdir()
-    (target/'mine').write_text('mine')
-    (tmp_path/'unfinished').mkdir()
-    (tmp_path/'unfinished'/('a'*20)).symlink_to(target)
+    (target / 'mine').write_text('mine')
+    (tmp_path / 'unfinished').mkdir()
+    (tmp_path / 'unfinished' / ('a' * 20)).symlink_to(target)
     run_grid([], Store(tmp_path), progress=False)
-    assert not (tmp_path/names[0]).exists() and (tmp_path/names[1]).exists() and (target/'mine').read_text() == 'mine'
+    assert (
+        not (tmp_path / names[0]).exists()
+        and (tmp_path / names[1]).exists()
+        and (target / 'mine').read_text() == 'mine'
+    )
+
 
 def test_full_disk(tmp_path):
     "No room for a file: an error that names it, and the files that were there are whole."
@@ -164,25 +221,45 @@ def test_full_disk(tmp_path):
     from kae_nb.data import load_dataset
     from kae_nb.experiments import MODELS, Store, checksum, grid, pack, run_group, unpack
     from kae_nb.reproduce import write_report
-    store = Store(tmp_path/'store')
-    jobs = grid({'digits': checksum(load_dataset('digits'))}, [4], {'AE': MODELS['AE']}, [1e-3], [1e-4], range(2), 1, pca=False)
+
+    store = Store(tmp_path / 'store')
+    jobs = grid(
+        {'digits': checksum(load_dataset('digits'))},
+        [4],
+        {'AE': MODELS['AE']},
+        [1e-3],
+        [1e-4],
+        range(2),
+        1,
+        pca=False,
+    )
     run_group(jobs[:1], store)
-    table, out = tmp_path/'results.csv.gz', tmp_path/'report'
+    table, out = tmp_path / 'results.csv.gz', tmp_path / 'report'
     pack(store.read(), table)
     frame = unpack(table)
     write_report(frame, out, 1)
     there = {path: path.read_bytes() for path in tmp_path.rglob('*') if path.is_file()}
-    writers = [lambda: store.write(jobs[1], {}, 1.), lambda: pack(store.read(), table), lambda: write_report(frame, out, 1), lambda: run_group(jobs[1:], store)]
+    writers = [
+        lambda: store.write(jobs[1], {}, 1.0),
+        lambda: pack(store.read(), table),
+        lambda: write_report(frame, out, 1),
+        lambda: run_group(jobs[1:], store),
+    ]
     limits = resource.getrlimit(resource.RLIMIT_FSIZE)
     handler = signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
     try:
         resource.setrlimit(resource.RLIMIT_FSIZE, (64, limits[1]))
         for write in writers:
-            with pytest.raises(OSError, match='cannot write'): write()
+            with pytest.raises(OSError, match='cannot write'):
+                write()
     finally:
         resource.setrlimit(resource.RLIMIT_FSIZE, limits)
         signal.signal(signal.SIGXFSZ, handler)
-    assert {path: path.read_bytes() for path in tmp_path.rglob('*') if path.is_file() and 'unfinished' not in path.parts} == there
+    assert {
+        path: path.read_bytes()
+        for path in tmp_path.rglob('*')
+        if path.is_file() and 'unfinished' not in path.parts
+    } == there
     assert not [path for path in tmp_path.rglob('.kae_nb-*')]
-    run_group(jobs, store)                                  # there is room again
+    run_group(jobs, store)  # there is room again
     assert len(store.keys()) == 2

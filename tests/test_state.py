@@ -1,4 +1,5 @@
 "No public function leaves anything changed that belongs to others: a model's mode and numbers, random generators, settings of the process."
+
 import importlib, os, pkgutil, random, re, signal, subprocess, sys, threading, warnings
 from pathlib import Path
 
@@ -10,6 +11,7 @@ import torch
 from kae_nb.layers import RECORDS
 
 tests = Path(__file__).resolve().parent
+
 
 def process_state():
     "All that belongs to the process, by name."
@@ -24,7 +26,7 @@ def process_state():
         'gradients': (torch.is_grad_enabled(), torch.is_autocast_enabled('cpu')),
         'deterministic': torch.are_deterministic_algorithms_enabled(),
         'device': torch.get_default_device(),
-        'denormals': (torch.tensor(1e-30)*torch.tensor(1e-10)).item(),
+        'denormals': (torch.tensor(1e-30) * torch.tensor(1e-10)).item(),
         'numpy errors': np.geterr(),
         'warnings': (list(warnings.filters), warnings.showwarning),
         'signals': {each: signal.getsignal(each) for each in signal.valid_signals()},
@@ -37,12 +39,21 @@ def process_state():
         'other threads': sorted(t.name for t in threading.enumerate() if not t.daemon),
     }
 
+
 def model_state(model):
     "Modes, numbers and gradients of a model."
-    return [(part.training, len(part._forward_hooks), len(part._forward_pre_hooks)) for part in model.modules()], [
-        (p.requires_grad, p.grad is None, p.dtype, p.detach().numpy().tobytes()) for p in model.parameters()]
+    return [
+        (part.training, len(part._forward_hooks), len(part._forward_pre_hooks))
+        for part in model.modules()
+    ], [
+        (p.requires_grad, p.grad is None, p.dtype, p.detach().numpy().tobytes())
+        for p in model.parameters()
+    ]
 
-def differences(before, after): return {name for name in before if before[name] != after[name]}
+
+def differences(before, after):
+    return {name for name in before if before[name] != after[name]}
+
 
 # A call of each public function: what its line calls first is the function that it is for.
 CALLS = '''
@@ -344,8 +355,14 @@ wavelet.wavelet_sum_backward(torch.zeros(5, 2), *wavelet_input, 'dog')
 wavelet.WaveletSum.apply(*wavelet_input, 'dog')
 wavelet.WaveletSumBackward.apply(torch.zeros(5, 2), *wavelet_input, 'dog')
 '''.strip().splitlines()
-OURS = [record for record in RECORDS.values() if record.make.__module__.startswith('kae_nb.')]        # kinds of layers, by the record of each
-def public_name(thing): return f'{thing.__module__.removeprefix("kae_nb.")}.{thing.__name__}'
+# kinds of layers, by the record of each
+OURS = [record for record in RECORDS.values() if record.make.__module__.startswith('kae_nb.')]
+
+
+def public_name(thing):
+    return f'{thing.__module__.removeprefix("kae_nb.")}.{thing.__name__}'
+
+
 CALLS += [f'{public_name(record.make)}(3, 2)' for record in OURS]
 
 NOT_CALLED = {
@@ -358,34 +375,87 @@ NOT_CALLED = {
 }
 DRAWS = 'draws first parameters, as every module of PyTorch does'
 SHOWS = 'gives back a figure of its own, or the axes of one'
-MAY_CHANGE = {      # function: what it is for it to change, and why
-    **dict.fromkeys(['autoencoder.AutoEncoder', 'benchmarks.mlp_of_size', 'benchmarks.PlainWavelet', 'layer.BasisLayer', 'layers.make_layer',
-                     'layers.import_state', 'runs.make_model', *(public_name(record.make) for record in OURS)], ({'torch'}, DRAWS)),
-    **dict.fromkeys(['capacity.plot_capacity', 'classification.plot_confusion', 'commands.plot_codes', 'commands.plot_demo', 'convergence.plot_convergence',
-                     'data.Dataset', 'denoising.show_denoising', 'layers.plot_activations', 'reconstruction.show_rows', 'reconstruction.show_reconstructions',
-                     'reconstruction.show_extremes', 'reconstruction.show_pixel_errors', 'retrieval.plot_recall', 'retrieval.show_neighbors', 'runs.plot_run',
-                     'tables.plot_recall_curves', 'theorem.draw_graph'], ({'figures'}, SHOWS)),
+MAY_CHANGE = {  # function: what it is for it to change, and why
+    **dict.fromkeys(
+        [
+            'autoencoder.AutoEncoder',
+            'benchmarks.mlp_of_size',
+            'benchmarks.PlainWavelet',
+            'layer.BasisLayer',
+            'layers.make_layer',
+            'layers.import_state',
+            'runs.make_model',
+            *(public_name(record.make) for record in OURS),
+        ],
+        ({'torch'}, DRAWS),
+    ),
+    **dict.fromkeys(
+        [
+            'capacity.plot_capacity',
+            'classification.plot_confusion',
+            'commands.plot_codes',
+            'commands.plot_demo',
+            'convergence.plot_convergence',
+            'data.Dataset',
+            'denoising.show_denoising',
+            'layers.plot_activations',
+            'reconstruction.show_rows',
+            'reconstruction.show_reconstructions',
+            'reconstruction.show_extremes',
+            'reconstruction.show_pixel_errors',
+            'retrieval.plot_recall',
+            'retrieval.show_neighbors',
+            'runs.plot_run',
+            'tables.plot_recall_curves',
+            'theorem.draw_graph',
+        ],
+        ({'figures'}, SHOWS),
+    ),
     'benchmarks.step': ({'layer'}, 'leaves gradients, as every backward pass does'),
-    'training.fit': ({'other'}, 'trains a model, and gives it back ready to be used, in evaluation mode'),
+    'training.fit': (
+        {'other'},
+        'trains a model, and gives it back ready to be used, in evaluation mode',
+    ),
 }
 
-OTHER_NAMES = {'history_': 'history', 'layer_': 'layer'}        # modules that are called as an object in the lines above
+# modules that are called as an object in the lines above
+OTHER_NAMES = {'history_': 'history', 'layer_': 'layer'}
+
 
 def modules():
     import kae_nb
-    return {m.name: importlib.import_module(f'kae_nb.{m.name}') for m in pkgutil.iter_modules(kae_nb.__path__) if not m.name.startswith('_')}
+
+    return {
+        m.name: importlib.import_module(f'kae_nb.{m.name}')
+        for m in pkgutil.iter_modules(kae_nb.__path__)
+        if not m.name.startswith('_')
+    }
+
 
 def name_of(line):
     "The public function that a line is for."
-    module, name = re.search(r'\b([a-z]+_?)\.(\w+)[(.]', line.removeprefix('list(').removeprefix('next(')).groups()
+    module, name = re.search(
+        r'\b([a-z]+_?)\.(\w+)[(.]', line.removeprefix('list(').removeprefix('next(')
+    ).groups()
     return f'{OTHER_NAMES.get(module, module)}.{name}'
+
 
 def test_no_function_is_forgotten():
     "Each public function is called below, or has a reason why it is not."
-    public = {f'{name}.{each}' for name, module in modules().items() for each in getattr(module, '__all__', ()) if callable(getattr(module, each))}
+    public = {
+        f'{name}.{each}'
+        for name, module in modules().items()
+        for each in getattr(module, '__all__', ())
+        if callable(getattr(module, each))
+    }
     called = {name_of(line) for line in CALLS}
     assert public - called - set(NOT_CALLED) == set(), 'add a call of these functions to CALLS'
-    assert called - public == set() and set(NOT_CALLED) <= public - called and set(MAY_CHANGE) <= called
+    assert (
+        called - public == set()
+        and set(NOT_CALLED) <= public - called
+        and set(MAY_CHANGE) <= called
+    )
+
 
 @pytest.fixture(scope='module')
 def things(tmp_path_factory):
@@ -399,46 +469,83 @@ def things(tmp_path_factory):
     from kae_nb.history import History
     from kae_nb.retrieval import Index
     from kae_nb.runs import train_run
+
     folder = tmp_path_factory.mktemp('things')
     whole = load_dataset('digits')
     digits = replace(whole.subset(80), x_test=whole.x_test[:60], y_test=whole.y_test[:60])
-    AutoEncoder(64, 4, order=1).save(folder/'model.safetensors')
-    Index(digits.x_test).save(folder/'a.index')
-    np.savez(folder/'arrays.npz', x_train=digits.x_train.numpy())
+    AutoEncoder(64, 4, order=1).save(folder / 'model.safetensors')
+    Index(digits.x_test).save(folder / 'a.index')
+    np.savez(folder / 'arrays.npz', x_train=digits.x_train.numpy())
     for k, row in enumerate(digits.x_train[:6]):
-        file = folder/f'pictures/{"ab"[k % 2]}/{k}.png'
+        file = folder / f'pictures/{"ab"[k % 2]}/{k}.png'
         file.parent.mkdir(parents=True, exist_ok=True)
-        Image.fromarray((row.view(8, 8)*255).byte().numpy()).save(file)
+        Image.fromarray((row.view(8, 8) * 255).byte().numpy()).save(file)
     with warnings.catch_warnings():
         warnings.simplefilter('ignore')
-        train_run(folder/'run', epochs=1, latent_dim=2, progress=False)
+        train_run(folder / 'run', epochs=1, latent_dim=2, progress=False)
         of_demo = demo(digits, 2, 1, progress=False)
-    models = {'AE': dict(layer='linear'), 'KAE (p=3)': dict(layer='kae', order=3), 'AE-S': dict(layer='linear'), 'AE-L': dict(layer='linear')}
+    models = {
+        'AE': dict(layer='linear'),
+        'KAE (p=3)': dict(layer='kae', order=3),
+        'AE-S': dict(layer='linear'),
+        'AE-L': dict(layer='linear'),
+    }
     jobs = grid({'digits': checksum(whole)}, [4], models, [1e-3], [1e-4], [0], 1)
-    run_grid(jobs, Store(folder/'store'), progress=False)
-    records = Store(folder/'store').read()
-    pack(records, folder/'results.csv.gz')
-    paths = dict(saved='model.safetensors', index='a.index', arrays='arrays.npz', pictures='pictures', picture='pictures/a/0.png', run='run', results='results.csv.gz')
-    return dict({name: str(folder/path) for name, path in paths.items()}, digits=digits, of_demo=of_demo, x=digits.x_test, y=digits.y_test, jobs=jobs, records=records, key=next(iter(records)),
-                frame=unpack(folder/'results.csv.gz'), history=History([0.2], [0.1], [0.01]), cpu=torch.device('cpu'), Image=Image,
-                wavelet_input=(torch.zeros(5, 3), torch.zeros(2, 3), torch.zeros(2, 3), torch.ones(2, 3)))
+    run_grid(jobs, Store(folder / 'store'), progress=False)
+    records = Store(folder / 'store').read()
+    pack(records, folder / 'results.csv.gz')
+    paths = dict(
+        saved='model.safetensors',
+        index='a.index',
+        arrays='arrays.npz',
+        pictures='pictures',
+        picture='pictures/a/0.png',
+        run='run',
+        results='results.csv.gz',
+    )
+    return dict(
+        {name: str(folder / path) for name, path in paths.items()},
+        digits=digits,
+        of_demo=of_demo,
+        x=digits.x_test,
+        y=digits.y_test,
+        jobs=jobs,
+        records=records,
+        key=next(iter(records)),
+        frame=unpack(folder / 'results.csv.gz'),
+        history=History([0.2], [0.1], [0.01]),
+        cpu=torch.device('cpu'),
+        Image=Image,
+        wavelet_input=(torch.zeros(5, 3), torch.zeros(2, 3), torch.zeros(2, 3), torch.ones(2, 3)),
+    )
+
 
 def within(block):
-    with block: pass
+    with block:
+        pass
+
 
 @pytest.fixture
 def unusual(tmp_path, monkeypatch):
     "A process that is not as Python starts it, so that nothing is as it was by chance."
     monkeypatch.chdir(tmp_path)
-    monkeypatch.setenv('XDG_CACHE_HOME', str(tmp_path/'cache'))
-    monkeypatch.setenv('KAE_NB_DATA', str(tmp_path/'data'))
-    monkeypatch.setattr('kae_nb.benchmarks.own_process', lambda expression: None)      # a process takes seconds, and cannot change this one
-    threads, umask, handler = torch.get_num_threads(), os.umask(0o027), signal.signal(signal.SIGINT, lambda *_: None)
+    monkeypatch.setenv('XDG_CACHE_HOME', str(tmp_path / 'cache'))
+    monkeypatch.setenv('KAE_NB_DATA', str(tmp_path / 'data'))
+    # a process takes seconds, and cannot change this one
+    monkeypatch.setattr('kae_nb.benchmarks.own_process', lambda expression: None)
+    threads, umask, handler = (
+        torch.get_num_threads(),
+        os.umask(0o027),
+        signal.signal(signal.SIGINT, lambda *_: None),
+    )
     torch.set_num_threads(2)
     torch.manual_seed(3)
     np.random.seed(4)
     random.seed(5)
-    with warnings.catch_warnings(), plt.rc_context({'lines.linewidth': 3.3, 'image.cmap': 'magma'}):
+    with (
+        warnings.catch_warnings(),
+        plt.rc_context({'lines.linewidth': 3.3, 'image.cmap': 'magma'}),
+    ):
         warnings.simplefilter('ignore')
         warnings.filterwarnings('ignore', message='a filter of the user')
         plt.figure()
@@ -448,23 +555,47 @@ def unusual(tmp_path, monkeypatch):
     os.umask(umask)
     signal.signal(signal.SIGINT, handler)
 
+
 @pytest.mark.parametrize('line', CALLS)
 def test_leaves_all_as_it_was(line, things, unusual):
     "Two models, one part of each in evaluation mode and a layer, and the process: all as before the call."
     from kae_nb.autoencoder import AutoEncoder
     from kae_nb.polynomial import PolynomialLayer
-    models = dict(model=AutoEncoder(64, 4, [8], order=1), other=AutoEncoder(64, 4, [8], order=1), layer=PolynomialLayer(3, 2))
-    for name in ('model', 'other'): models[name].encoder[0].eval()
+
+    models = dict(
+        model=AutoEncoder(64, 4, [8], order=1),
+        other=AutoEncoder(64, 4, [8], order=1),
+        layer=PolynomialLayer(3, 2),
+    )
+    for name in ('model', 'other'):
+        models[name].encoder[0].eval()
     named = {**modules(), **{other: modules()[name] for other, name in OTHER_NAMES.items()}}
-    known = {**named, **things, **models, 'torch': torch, 'np': np, 'plt': plt, 'sys': sys, 'Path': Path, 'within': within, 'raises': pytest.raises,
-             'generator': torch.Generator().manual_seed(0), 'weight': torch.zeros((), requires_grad=True), 'z': torch.rand(60, 4)}
-    def state(): return process_state() | {name: model_state(model) for name, model in models.items()}
+    known = {
+        **named,
+        **things,
+        **models,
+        'torch': torch,
+        'np': np,
+        'plt': plt,
+        'sys': sys,
+        'Path': Path,
+        'within': within,
+        'raises': pytest.raises,
+        'generator': torch.Generator().manual_seed(0),
+        'weight': torch.zeros((), requires_grad=True),
+        'z': torch.rand(60, 4),
+    }
+
+    def state():
+        return process_state() | {name: model_state(model) for name, model in models.items()}
+
     before = state()
     assert before['denormals'] != 0
     eval(line, known)
     changed = differences(before, state())
     may, why = MAY_CHANGE.get(name_of(line), (set(), ''))
     assert changed <= may, f'{line} changes {", ".join(sorted(changed - may))}'
+
 
 IMPORTS = '''
 import sys
@@ -479,17 +610,31 @@ for name in sorted(m.name for m in pkgutil.iter_modules(package) if not m.name.s
     print(name, *differences(before, process_state()))
 '''
 
+
 def test_imports_change_nothing():
     "Importing each module, in a fresh process that has imported what others wrote."
     paths = os.pathsep.join(map(str, [tests, tests.parent]))
-    done = subprocess.run([sys.executable, '-c', IMPORTS], capture_output=True, text=True, timeout=200, env={**os.environ, 'PYTHONPATH': paths})
+    done = subprocess.run(
+        [sys.executable, '-c', IMPORTS],
+        capture_output=True,
+        text=True,
+        timeout=200,
+        env={**os.environ, 'PYTHONPATH': paths},
+    )
     assert done.stdout.split('\n')[:-1] == sorted(modules()), done.stdout + done.stderr[-1000:]
+
 
 @pytest.mark.skipif(os.name != 'posix', reason='limits of files, forks')
 @pytest.mark.slow
 @pytest.mark.parametrize('which', [['--quick'], ['kills', '--seed', '1']])
 def test_trials(which, tmp_path):
     "A tenth of the trials, and all of the kills: tests/trials.py."
-    done = subprocess.run([sys.executable, tests/'trials.py', *which], cwd=tmp_path, capture_output=True, text=True, timeout=500)
+    done = subprocess.run(
+        [sys.executable, tests / 'trials.py', *which],
+        cwd=tmp_path,
+        capture_output=True,
+        text=True,
+        timeout=500,
+    )
     assert done.returncode == 0, done.stdout + done.stderr[-1000:]
     assert list(tmp_path.iterdir()) == []

@@ -3,9 +3,15 @@
     python tests/trials.py [flips] [kills] [disk] [calls] [--seed 0] [--quick]
 
 Prints a table, and ends with status 1 if anything went wrong. About three minutes for all, half a minute with --quick."""
+
 import os
-for name in ('OMP_NUM_THREADS', 'OPENBLAS_NUM_THREADS', 'MKL_NUM_THREADS'): os.environ[name] = '1'      # no threads before a fork
-for name in ('http_proxy', 'https_proxy'): os.environ[name] = 'http://127.0.0.1:9'                      # where nobody answers
+
+# no threads before a fork
+for name in ('OMP_NUM_THREADS', 'OPENBLAS_NUM_THREADS', 'MKL_NUM_THREADS'):
+    os.environ[name] = '1'
+# where nobody answers
+for name in ('http_proxy', 'https_proxy'):
+    os.environ[name] = 'http://127.0.0.1:9'
 os.environ['MPLBACKEND'] = 'Agg'
 
 import argparse, gzip, importlib, io, json, pkgutil, random, shlex, shutil, signal, socket, struct, subprocess, sys, tempfile, time, traceback, warnings
@@ -15,7 +21,7 @@ from importlib.util import find_spec
 from pathlib import Path
 from unittest import mock
 
-sys.path.insert(0, str(Path(__file__).resolve().parent.parent))         # the library beside these tests
+sys.path.insert(0, str(Path(__file__).resolve().parent.parent))  # the library beside these tests
 
 import matplotlib
 import numpy as np
@@ -41,14 +47,32 @@ from kae_nb.retrieval import Index
 from kae_nb.runs import kae_train, read_settings, train_run
 from kae_nb.training import fit
 
-tqdm = partial(bars.tqdm, leave=False, disable=None)                     # no bars where nobody looks
-COMMANDS = {function.__name__: function for function in (kae_demo, kae_train, kae_evaluate, kae_bench, kae_reproduce)}
-SMALL = dict(latent_dim=2, epochs=1, layer_options=dict(order=1), progress=False)                       # for train_run
+tqdm = partial(bars.tqdm, leave=False, disable=None)  # no bars where nobody looks
+COMMANDS = {
+    function.__name__: function
+    for function in (kae_demo, kae_train, kae_evaluate, kae_bench, kae_reproduce)
+}
+SMALL = dict(latent_dim=2, epochs=1, layer_options=dict(order=1), progress=False)  # for train_run
 DIGITS = load_dataset('digits')
 FEW = DIGITS.subset(64)
-FONTS = matplotlib.get_cachedir()                                       # matplotlib's own files stay where they are
+FONTS = matplotlib.get_cachedir()  # matplotlib's own files stay where they are
 
-def job_of(**others): return grid({'digits': checksum(DIGITS)}, [4], {'AE': dict(layer='linear')}, [1e-3], [1e-4], [0], 1, pca=False)[0] | others
+
+def job_of(**others):
+    return (
+        grid(
+            {'digits': checksum(DIGITS)},
+            [4],
+            {'AE': dict(layer='linear')},
+            [1e-3],
+            [1e-4],
+            [0],
+            1,
+            pca=False,
+        )[0]
+        | others
+    )
+
 
 @contextmanager
 def inside(folder):
@@ -56,11 +80,21 @@ def inside(folder):
     before = os.getcwd()
     folder.mkdir(parents=True, exist_ok=True)
     os.chdir(folder)
-    with mock.patch.dict(os.environ, KAE_NB_DATA=str(folder/'.data'), XDG_CACHE_HOME=str(folder/'.cache'), MPLCONFIGDIR=FONTS):
-        try: yield folder
-        finally: os.chdir(before)
+    with mock.patch.dict(
+        os.environ,
+        KAE_NB_DATA=str(folder / '.data'),
+        XDG_CACHE_HOME=str(folder / '.cache'),
+        MPLCONFIGDIR=FONTS,
+    ):
+        try:
+            yield folder
+        finally:
+            os.chdir(before)
 
-class TooLong(BaseException): "What took too long to wait for its end; nothing catches it."
+
+class TooLong(BaseException):
+    "What took too long to wait for its end; nothing catches it."
+
 
 @contextmanager
 def at_most(seconds):
@@ -68,223 +102,390 @@ def at_most(seconds):
     if not hasattr(signal, 'setitimer'):
         yield
         return
-    def end(*_): raise TooLong(f'not done after {seconds} s')
+
+    def end(*_):
+        raise TooLong(f'not done after {seconds} s')
+
     before = signal.signal(signal.SIGALRM, end)
     signal.setitimer(signal.ITIMER_REAL, seconds)
-    try: yield
+    try:
+        yield
     finally:
         signal.setitimer(signal.ITIMER_REAL, 0)
         signal.signal(signal.SIGALRM, before)
+
 
 def call(name, arguments):
     "Call a command as its console script does, in this process; return exit status, what it wrote to standard error, and seconds."
     start, errors = time.perf_counter(), ''
     with warnings.catch_warnings(), at_most(60):
-        warnings.simplefilter('default')                                # as in a process of its own
-        for kind in (DeprecationWarning, PendingDeprecationWarning, ImportWarning, ResourceWarning): warnings.simplefilter('ignore', kind)
-        try: status, _, errors = in_terminal(COMMANDS[name], *arguments)
-        except BaseException as error: status = f'{type(error).__name__}: {error}'
+        warnings.simplefilter('default')  # as in a process of its own
+        for kind in (
+            DeprecationWarning,
+            PendingDeprecationWarning,
+            ImportWarning,
+            ResourceWarning,
+        ):
+            warnings.simplefilter('ignore', kind)
+        try:
+            status, _, errors = in_terminal(COMMANDS[name], *arguments)
+        except BaseException as error:
+            status = f'{type(error).__name__}: {error}'
     return status or 0, errors, time.perf_counter() - start
+
 
 def write_pictures(folder, n=6):
     "A folder of pictures, half of them in each of two classes."
     for k, row in enumerate(DIGITS.x_train[:n]):
-        file = folder/'ab'[k % 2]/f'{k}.png'
+        file = folder / 'ab'[k % 2] / f'{k}.png'
         file.parent.mkdir(parents=True, exist_ok=True)
-        Image.fromarray((row.view(8, 8)*255).byte().numpy()).resize((12, 12)).save(file)
+        Image.fromarray((row.view(8, 8) * 255).byte().numpy()).resize((12, 12)).save(file)
+
 
 # flips
+
 
 def kinds_of_files(folder):
     "Every kind of file that the library writes and reads: (file, function that reads it)."
     model = AutoEncoder(64, 4, order=2)
     model.save('model.safetensors')
-    yield 'model', folder/'model.safetensors', lambda: repr(AutoEncoder.load('model.safetensors').state_dict())
+    yield (
+        'model',
+        folder / 'model.safetensors',
+        lambda: repr(AutoEncoder.load('model.safetensors').state_dict()),
+    )
     for kind in ('exact', 'hnsw'):
-        file = folder/f'{kind}.index'
+        file = folder / f'{kind}.index'
         Index(DIGITS.x_train[:200, :8], kind=kind).save(file)
         yield f'{kind} index', file, lambda: Index.load(file).codes.tobytes()
 
-    def train(): return fit(AutoEncoder(64, 2), FEW, 1, batch_size=16, checkpoint='training', checkpoint_seconds=0, resume=True, progress=False).test_loss
+    def train():
+        return fit(
+            AutoEncoder(64, 2),
+            FEW,
+            1,
+            batch_size=16,
+            checkpoint='training',
+            checkpoint_seconds=0,
+            resume=True,
+            progress=False,
+        ).test_loss
+
     train()
     yield 'checkpoint', sorted(folder.glob('training/step-*'))[-1], train
 
-    write_pictures(folder/'pictures')
-    def pictures(): return load_dataset('folder:pictures', 'root', progress=False).x_train.numpy().tobytes()
+    write_pictures(folder / 'pictures')
+
+    def pictures():
+        return load_dataset('folder:pictures', 'root', progress=False).x_train.numpy().tobytes()
+
     pictures()
     yield 'decoded cache', next(folder.glob('root/decoded/*')), pictures
 
     train_run('run', **SMALL)
-    yield 'run.json', folder/'run/run.json', lambda: read_settings('run/run.json')
+    yield 'run.json', folder / 'run/run.json', lambda: read_settings('run/run.json')
 
     jobs, store = [job_of()], Store('store')
-    def stop(*_): raise KeyboardInterrupt
+
+    def stop(*_):
+        raise KeyboardInterrupt
+
     try:
-        with mock.patch.object(experiments, '_do', stop): run_group(jobs, store)
-    except KeyboardInterrupt: pass
+        with mock.patch.object(experiments, '_do', stop):
+            run_group(jobs, store)
+    except KeyboardInterrupt:
+        pass
+
     def go_on():
-        with mock.patch.object(experiments, '_do', lambda *_: None): run_group(jobs, store)
+        with mock.patch.object(experiments, '_do', lambda *_: None):
+            run_group(jobs, store)
+
     yield 'jobs.json', next(store.unfinished.glob('*/jobs.json')), go_on
 
     run_grid(jobs, store, progress=False)
     key = store.keys().copy().pop()
-    yield "a store's job", folder/f'store/{key}.json', lambda: store.read().get(key)
+    yield "a store's job", folder / f'store/{key}.json', lambda: store.read().get(key)
     pack(store.read(), 'results.csv.gz')
-    yield 'results.csv.gz', folder/'results.csv.gz', lambda: unpack('results.csv.gz').to_csv()
+    yield 'results.csv.gz', folder / 'results.csv.gz', lambda: unpack('results.csv.gz').to_csv()
 
-    for line in ('kae_bench layers --layers kae1 --sizes 8x8x8 --memory_size none --seconds 0', 'kae_evaluate model.safetensors --data_options subset=50'):
+    for line in (
+        'kae_bench layers --layers kae1 --sizes 8x8x8 --memory_size none --seconds 0',
+        'kae_evaluate model.safetensors --data_options subset=50',
+    ):
         name, *arguments = line.split()
         assert call(name, arguments)[0] == 0, line
-        yield f"{name}'s JSON", folder/f'{name}.json', lambda: read_json(f'{name}.json')
+        yield f"{name}'s JSON", folder / f'{name}.json', lambda: read_json(f'{name}.json')
+
 
 def read(function):
     "What a function returns, None for an error; and what it says by warnings or an error."
     with warnings.catch_warnings(record=True) as said:
         warnings.simplefilter('always')
-        try: found = function()
-        except (ValueError, OSError) as error: return None, str(error)
-        except Exception as error: return None, f'{type(error).__name__}: {error}'
+        try:
+            found = function()
+        except (ValueError, OSError) as error:
+            return None, str(error)
+        except Exception as error:
+            return None, f'{type(error).__name__}: {error}'
     return found, '; '.join(str(warning.message) for warning in said)
+
 
 def flips(folder, draw, quick):
     "Bits flipped in files: an error or a warning that names the file, and no wrong data."
     n = 5 if quick else 50
     for kind, file, function in kinds_of_files(folder):
         good, (right, said), problems = file.read_bytes(), read(function), []
-        if right is None and kind != 'jobs.json' or file.name in said: problems.append(f'not read as it was written: {said}')
+        if right is None and kind != 'jobs.json' or file.name in said:
+            problems.append(f'not read as it was written: {said}')
         for _ in tqdm(range(n), desc=kind):
             place, bit = draw.randrange(len(good)), draw.randrange(8)
             file.parent.mkdir(exist_ok=True)
-            file.write_bytes(good[:place] + bytes([good[place] ^ 1 << bit]) + good[place + 1:])
+            file.write_bytes(good[:place] + bytes([good[place] ^ 1 << bit]) + good[place + 1 :])
             found, said = read(function)
-            if file.name not in said: problems.append(f'bit {bit} of byte {place} of {len(good)} not noticed; {said}')
-            elif found is not None and found != right: problems.append(f'wrong data, and {said}')
+            if file.name not in said:
+                problems.append(f'bit {bit} of byte {place} of {len(good)} not noticed; {said}')
+            elif found is not None and found != right:
+                problems.append(f'wrong data, and {said}')
         file.parent.mkdir(exist_ok=True)
         file.write_bytes(good)
         yield kind, n, problems
 
+
 # kills
+
 
 def work_fit():
     torch.manual_seed(0)
     model = AutoEncoder(64, 8, order=2)
-    history = fit(model, DIGITS, 60, checkpoint='training', checkpoint_seconds=0, resume=True, progress=False)
+    history = fit(
+        model, DIGITS, 60, checkpoint='training', checkpoint_seconds=0, resume=True, progress=False
+    )
     model.save('model.safetensors')
     write_json('history.json', dict(train_loss=history.train_loss, test_loss=history.test_loss))
 
+
 def work_fit_many():
-    members = fit_many(lambda: AutoEncoder(64, 8, order=2), DIGITS, range(3), 40, checkpoint='training', checkpoint_seconds=0, resume=True, progress=False)
-    for member in members: member.model.save(f'{member.seed}.safetensors')
-    write_json('histories.json', {member.seed: [member.history.train_loss, member.history.test_loss] for member in members})
+    members = fit_many(
+        lambda: AutoEncoder(64, 8, order=2),
+        DIGITS,
+        range(3),
+        40,
+        checkpoint='training',
+        checkpoint_seconds=0,
+        resume=True,
+        progress=False,
+    )
+    for member in members:
+        member.model.save(f'{member.seed}.safetensors')
+    write_json(
+        'histories.json',
+        {member.seed: [member.history.train_loss, member.history.test_loss] for member in members},
+    )
+
 
 def work_kae_train():
-    with mock.patch.object(runs, 'fit', partial(fit, checkpoint_seconds=0)): kae_train(latent_dim=8, layer_options='order=2', epochs=60, resume=True)
+    with mock.patch.object(runs, 'fit', partial(fit, checkpoint_seconds=0)):
+        kae_train(latent_dim=8, layer_options='order=2', epochs=60, resume=True)
+
 
 def work_kae_reproduce():
     with mock.patch.object(experiments, 'fit_many', partial(fit_many, checkpoint_seconds=0)):
-        kae_reproduce(datasets='digits', latent_dims='4', models='AE,KAE (p=2)', seeds=2, epochs=6, lrs='1e-3', weight_decays='1e-4')
+        kae_reproduce(
+            datasets='digits',
+            latent_dims='4',
+            models='AE,KAE (p=2)',
+            seeds=2,
+            epochs=6,
+            lrs='1e-3',
+            weight_decays='1e-4',
+        )
+
 
 def fork(work, folder, log):
     "Begin some work in a folder, in a fork of this process; return its number."
     process = os.fork()
-    if process: return process
+    if process:
+        return process
     status = 1
     try:
-        for stream in (1, 2): os.dup2(log.fileno(), stream)
-        with inside(folder): work()
+        for stream in (1, 2):
+            os.dup2(log.fileno(), stream)
+        with inside(folder):
+            work()
         status = 0
-    except BaseException: traceback.print_exc()
+    except BaseException:
+        traceback.print_exc()
     finally:
-        sys.stdout.flush(); sys.stderr.flush()
+        sys.stdout.flush()
+        sys.stderr.flush()
         os._exit(status)
+
 
 def without_times(value):
     "JSON without what differs from one run to the next."
-    if isinstance(value, list): return [without_times(each) for each in value]
-    if not isinstance(value, dict): return value
-    return {name: without_times(each) for name, each in value.items() if name not in ('seconds', 'training_seconds', 'finished', 'sha256')}
+    if isinstance(value, list):
+        return [without_times(each) for each in value]
+    if not isinstance(value, dict):
+        return value
+    return {
+        name: without_times(each)
+        for name, each in value.items()
+        if name not in ('seconds', 'training_seconds', 'finished', 'sha256')
+    }
 
-def key_of(file): return 'state' if file.name.startswith('step-') else 'kae_nb'       # of a checkpoint, of a model
+
+def key_of(file):
+    return 'state' if file.name.startswith('step-') else 'kae_nb'  # of a checkpoint, of a model
+
 
 def content(file):
     "What is in a file, without times."
-    if file.is_dir() or file.name in ('report.html', 'figure-4.png'): return None         # they show times
-    if file.suffix == '.safetensors':                       # the order of a header's entries is random
+    # they show times
+    if file.is_dir() or file.name in ('report.html', 'figure-4.png'):
+        return None
+    if file.suffix == '.safetensors':  # the order of a header's entries is random
         tensors, state = read_tensors(file, key_of(file))
-        return {name: tensor.numpy().tobytes() for name, tensor in tensors.items()} | ({} if file.name.startswith('step-') else state)
-    if file.suffix == '.json': return json.dumps(without_times(json.loads(file.read_text(encoding='utf-8'))))
-    if file.name.endswith('.csv.gz'): return unpack(file).drop(columns=['seconds', 'training_seconds', 'finished']).to_csv()
-    if file.name == 'history.csv': return pd.read_csv(file, dtype=str).drop(columns='seconds').to_csv()
+        return {name: tensor.numpy().tobytes() for name, tensor in tensors.items()} | (
+            {} if file.name.startswith('step-') else state
+        )
+    if file.suffix == '.json':
+        return json.dumps(without_times(json.loads(file.read_text(encoding='utf-8'))))
+    if file.name.endswith('.csv.gz'):
+        return unpack(file).drop(columns=['seconds', 'training_seconds', 'finished']).to_csv()
+    if file.name == 'history.csv':
+        return pd.read_csv(file, dtype=str).drop(columns='seconds').to_csv()
     return file.read_bytes()
 
-def contents(folder): return {str(file.relative_to(folder)): content(file) for file in sorted(folder.rglob('*'))}
+
+def contents(folder):
+    return {str(file.relative_to(folder)): content(file) for file in sorted(folder.rglob('*'))}
+
 
 def kills(folder, draw, quick):
     "SIGKILL at random moments, each time begun again: in the end the same bits as without, and nothing else."
     n = 2 if quick else 20
-    if not hasattr(os, 'fork'): raise NotImplementedError('this system cannot fork')
+    if not hasattr(os, 'fork'):
+        raise NotImplementedError('this system cannot fork')
     for work in (work_fit, work_fit_many, work_kae_train, work_kae_reproduce):
         name, problems, killed, rounds = work.__name__.removeprefix('work_'), [], 0, 0
-        with open(folder/f'{name}.log', 'w+') as log, tqdm(total=n, desc=name) as bar:
+        with open(folder / f'{name}.log', 'w+') as log, tqdm(total=n, desc=name) as bar:
             start = time.perf_counter()
-            _, status = os.waitpid(fork(work, folder/name/'whole', log), 0)
-            seconds, right = time.perf_counter() - start, contents(folder/name/'whole')
-            if status: problems.append(f'does not work: {Path(log.name).read_text()[-1000:]}')
+            _, status = os.waitpid(fork(work, folder / name / 'whole', log), 0)
+            seconds, right = time.perf_counter() - start, contents(folder / name / 'whole')
+            if status:
+                problems.append(f'does not work: {Path(log.name).read_text()[-1000:]}')
             while killed < n and not problems:
                 rounds += 1
-                place = folder/name/str(rounds)
+                place = folder / name / str(rounds)
                 while True:
                     process = fork(work, place, log)
                     if killed < n:
-                        time.sleep(draw.uniform(0, seconds/5))
+                        time.sleep(draw.uniform(0, seconds / 5))
                         os.kill(process, signal.SIGKILL)
                     _, status = os.waitpid(process, 0)
-                    if not os.WIFSIGNALED(status): break
+                    if not os.WIFSIGNALED(status):
+                        break
                     killed += 1
                     bar.update()
                 found = contents(place)
-                if status: problems.append(f'ended with status {os.WEXITSTATUS(status)}: {Path(log.name).read_text()[-1000:]}')
-                elif found.keys() != right.keys(): problems.append(f'other files: {sorted(found.keys() ^ right.keys())}')
-                else: problems += [f'{file} differs' for file in right if found[file] != right[file]]
+                if status:
+                    problems.append(
+                        f'ended with status {os.WEXITSTATUS(status)}: {Path(log.name).read_text()[-1000:]}'
+                    )
+                elif found.keys() != right.keys():
+                    problems.append(f'other files: {sorted(found.keys() ^ right.keys())}')
+                else:
+                    problems += [f'{file} differs' for file in right if found[file] != right[file]]
         yield f'{name}, {rounds} runs', killed, problems
 
+
 # disk
+
 
 @contextmanager
 def full_disk(room):
     "No file can become larger than `room` bytes, and what is beyond is an error, as on a full disk."
     import resource
+
     before = resource.getrlimit(resource.RLIMIT_FSIZE)
     handler = signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
     resource.setrlimit(resource.RLIMIT_FSIZE, (room, before[1]))
-    try: yield
+    try:
+        yield
     finally:
         resource.setrlimit(resource.RLIMIT_FSIZE, before)
         signal.signal(signal.SIGXFSZ, handler)
 
+
 REPRODUCE = 'kae_reproduce --datasets digits --latent_dims 4 --models AE --seeds 1 --epochs 1 --lrs 1e-3 --weight_decays 1e-4 --no_figures'
-COMMANDS_THAT_WRITE = [      # command line, files that it writes, bytes that are left on the disk
+COMMANDS_THAT_WRITE = [  # command line, files that it writes, bytes that are left on the disk
     ('kae_demo --epochs 1 --latent_dim 2', 'kae_demo.png', (0, 20_000)),
-    ('kae_demo --epochs 1 --latent_dim 2 --save models', 'models/linear.safetensors models/kae3.safetensors kae_demo.png', (0, 1500)),
-    ('kae_train --epochs 1 --latent_dim 2 --layer linear', 'kae_train/model.safetensors kae_train/history.csv kae_train/figure.png', (0, 1500, 15_000)),
-    ('kae_evaluate ../model.safetensors --data_options subset=50', 'kae_evaluate.html kae_evaluate.json', (0, 20_000)),
-    ('kae_bench layers --layers kae1 --sizes 8x8x8 --memory_size none --seconds 0', 'kae_bench.json', (0, 100)),
-    (REPRODUCE, 'kae_reproduce/report.html kae_reproduce/results.csv.gz kae_reproduce/cells.csv', (0, 1500, 10_000)),
+    (
+        'kae_demo --epochs 1 --latent_dim 2 --save models',
+        'models/linear.safetensors models/kae3.safetensors kae_demo.png',
+        (0, 1500),
+    ),
+    (
+        'kae_train --epochs 1 --latent_dim 2 --layer linear',
+        'kae_train/model.safetensors kae_train/history.csv kae_train/figure.png',
+        (0, 1500, 15_000),
+    ),
+    (
+        'kae_evaluate ../model.safetensors --data_options subset=50',
+        'kae_evaluate.html kae_evaluate.json',
+        (0, 20_000),
+    ),
+    (
+        'kae_bench layers --layers kae1 --sizes 8x8x8 --memory_size none --seconds 0',
+        'kae_bench.json',
+        (0, 100),
+    ),
+    (
+        REPRODUCE,
+        'kae_reproduce/report.html kae_reproduce/results.csv.gz kae_reproduce/cells.csv',
+        (0, 1500, 10_000),
+    ),
 ]
+
 
 def functions_that_write(records):
     "Functions that write one file, by what they write; each takes the path."
     yield 'AutoEncoder.save', lambda path: AutoEncoder(64, 4).save(path), 'm.safetensors'
     yield 'Index.save, exact', lambda path: Index(DIGITS.x_test).save(path), 'a.index'
-    yield 'Index.save, hnsw', lambda path: Index(DIGITS.x_test[:, :4], kind='hnsw').save(path), 'b.index'
+    yield (
+        'Index.save, hnsw',
+        lambda path: Index(DIGITS.x_test[:, :4], kind='hnsw').save(path),
+        'b.index',
+    )
     yield 'pack', lambda path: pack(records, path), 'r.csv.gz'
     yield 'write_json', lambda path: write_json(path, dict(numbers=list(range(500)))), 'n.json'
-    yield 'write_tensors', lambda path: write_tensors(path, dict(x=DIGITS.x_test), {}), 't.safetensors'
-    yield 'write_safely', lambda path: write_safely(path, lambda temporary: temporary.write_bytes(bytes(5000))), 'f.bin'
-    yield 'figure.savefig', lambda path: write_safely(path, show_reconstructions(dict(a=AutoEncoder(64, 4)), DIGITS.x_test, (8, 8)).figure.savefig), 'f.png'
-    for key, record in records.items(): yield 'Store.put', lambda path, record=record: Store(path.parent).put(record), f'{key}.json'
+    yield (
+        'write_tensors',
+        lambda path: write_tensors(path, dict(x=DIGITS.x_test), {}),
+        't.safetensors',
+    )
+    yield (
+        'write_safely',
+        lambda path: write_safely(path, lambda temporary: temporary.write_bytes(bytes(5000))),
+        'f.bin',
+    )
+    yield (
+        'figure.savefig',
+        lambda path: write_safely(
+            path,
+            show_reconstructions(dict(a=AutoEncoder(64, 4)), DIGITS.x_test, (8, 8)).figure.savefig,
+        ),
+        'f.png',
+    )
+    for key, record in records.items():
+        yield (
+            'Store.put',
+            lambda path, record=record: Store(path.parent).put(record),
+            f'{key}.json',
+        )
 
-WHOLE = {       # by suffix: what fails for a half-written file
+
+WHOLE = {  # by suffix: what fails for a half-written file
     '.json': read_json,
     '.safetensors': lambda file: read_tensors(file, key_of(file)),
     '.gz': unpack,
@@ -293,21 +494,31 @@ WHOLE = {       # by suffix: what fails for a half-written file
     '.html': lambda file: file.read_text(encoding='utf-8').rindex('</html>'),
 }
 
-def contents_of(folder): return {path: path.read_bytes() for path in folder.rglob('*') if path.is_file()}
+
+def contents_of(folder):
+    return {path: path.read_bytes() for path in folder.rglob('*') if path.is_file()}
+
 
 def left_over(folder, before):
     "What is half-written or left in a folder, beside what was there before: texts."
     for file, content in contents_of(folder).items():
-        if before.get(file) == content: continue
-        if file.name.startswith('.'): yield f'{file.name} is left'
-        try: WHOLE[file.suffix](file)
-        except Exception as error: yield f'{file.name} is half-written: {error}'
+        if before.get(file) == content:
+            continue
+        if file.name.startswith('.'):
+            yield f'{file.name} is left'
+        try:
+            WHOLE[file.suffix](file)
+        except Exception as error:
+            yield f'{file.name} is half-written: {error}'
     for file in before:
-        if not file.exists(): yield f'{file.name} is gone'
+        if not file.exists():
+            yield f'{file.name} is gone'
+
 
 def disk(folder, draw, quick):
     "Every writer on a full disk: one line, an earlier file as it was, nothing half-written."
-    if not find_spec('resource'): raise NotImplementedError('this system has no limits for files')
+    if not find_spec('resource'):
+        raise NotImplementedError('this system has no limits for files')
     AutoEncoder(64, 2).save('model.safetensors')
     run_grid([job_of()], Store('store'), progress=False)
     records = Store('store').read()
@@ -315,101 +526,183 @@ def disk(folder, draw, quick):
         problems, rooms = [], (100,) if quick else (0, 1, 100, 500)
         for earlier in (None, b'from before'):
             for room in rooms:
-                with inside(folder/f'{name} {room} {earlier}') as place:
-                    if earlier: (place/file).write_bytes(earlier)
+                with inside(folder / f'{name} {room} {earlier}') as place:
+                    if earlier:
+                        (place / file).write_bytes(earlier)
                     before = contents_of(place)
                     try:
-                        with full_disk(room): write(place/file)
+                        with full_disk(room):
+                            write(place / file)
                         problems.append(f'{room} bytes left: not noticed')
                     except OSError as error:
-                        if file not in str(error) or '\n' in str(error): problems.append(f'{room} bytes left: {error}')
-                    except Exception as error: problems.append(f'{room} bytes left: {type(error).__name__}: {error}')
+                        if file not in str(error) or '\n' in str(error):
+                            problems.append(f'{room} bytes left: {error}')
+                    except Exception as error:
+                        problems.append(f'{room} bytes left: {type(error).__name__}: {error}')
                     problems += left_over(place, before)
-        yield name, 2*len(rooms), problems
+        yield name, 2 * len(rooms), problems
 
     for line, files, rooms in COMMANDS_THAT_WRITE:
         name, *arguments = line.split()
         problems, rooms = [], rooms[-1:] if quick else rooms
         for room in tqdm(rooms, desc=name):
-            with inside(folder/f'{line.replace("/", "")} {room}') as place:
+            with inside(folder / f'{line.replace("/", "")} {room}') as place:
                 for file in files.split():
-                    (place/file).parent.mkdir(exist_ok=True)
-                    (place/file).write_bytes(b'from before')
+                    (place / file).parent.mkdir(exist_ok=True)
+                    (place / file).write_bytes(b'from before')
                 before = contents_of(place)
-                with full_disk(room): status, errors, _ = call(name, arguments)
-                lines = [text for text in errors.splitlines() if text.startswith(f'{name}: ') and 'error ended at' not in text]
-                if status != 2 or len(lines) != 1 or 'Traceback' in errors: problems.append(f'{room} bytes left: status {status}, {lines or errors[-200:]}')
+                with full_disk(room):
+                    status, errors, _ = call(name, arguments)
+                lines = [
+                    text
+                    for text in errors.splitlines()
+                    if text.startswith(f'{name}: ') and 'error ended at' not in text
+                ]
+                if status != 2 or len(lines) != 1 or 'Traceback' in errors:
+                    problems.append(
+                        f'{room} bytes left: status {status}, {lines or errors[-200:]}'
+                    )
                 problems += [f'{room} bytes left: {text}' for text in left_over(place, before)]
         yield line.replace(' --epochs 1 --latent_dim 2', '')[:40], len(rooms), problems
 
     problems = []
-    with inside(folder/'cache') as place:
-        write_pictures(place/'pictures')
+    with inside(folder / 'cache') as place:
+        write_pictures(place / 'pictures')
         right = load_dataset('folder:pictures', cache=False, progress=False).x_train
-        with full_disk(100): found, said = read(lambda: load_dataset('folder:pictures', progress=False).x_train)
-        if found is None or not torch.equal(found, right) or 'could not be kept' not in said: problems.append(f'decoded cache: {said}')
-        problems += [f'{path} is left' for path in place.rglob('*') if 'pictures' not in path.parts and path.is_file()]
+        with full_disk(100):
+            found, said = read(lambda: load_dataset('folder:pictures', progress=False).x_train)
+        if found is None or not torch.equal(found, right) or 'could not be kept' not in said:
+            problems.append(f'decoded cache: {said}')
+        problems += [
+            f'{path} is left'
+            for path in place.rglob('*')
+            if 'pictures' not in path.parts and path.is_file()
+        ]
     yield 'decoded cache', 1, problems
+
 
 # calls
 
+
 def files_for_calls(folder):
     "Files that a user might have by mistake, for the calls below."
-    for name in ('empty.toml', 'empty.json', 'empty.npz', 'empty.safetensors', 'empty.csv.gz', 'empty.index', 'empty.png'): (folder/name).touch()
-    for name in ('a_folder', 'a_folder.png', 'taken.json', 'no_pictures'): (folder/name).mkdir()
-    (folder/'no_pictures/readme.txt').write_text('nothing here')
-    (folder/'text.txt').write_text('some text\n')
-    (folder/'binary.toml').write_bytes(bytes(range(256)))
-    (folder/'deep.toml').write_text('latent_dim = ' + '['*100_000)
-    (folder/'deep.json').write_text('{"settings": ' + '['*100_000)
-    (folder/'list.json').write_text('[1, 2]')
-    (folder/'number.json').write_text('3')
-    for name, text in TOML.items(): (folder/f'{name}.toml').write_text(text)
-    def header(text): return struct.pack('<Q', len(text)) + text.encode()
-    config = dict(in_features=64, latent_dim=5_000_000, hidden_dims=[], layer='kae', protocol=None, layer_options={})
-    for name, change in dict(claims={}, claims_more=dict(latent_dim=10**15), claims_text=dict(latent_dim='many'), claims_width=dict(hidden_dims=[10**9]*3),
-                             claims_layer=dict(layer='os.system'), claims_option=dict(layer_options=dict(spline_order=10**6)), claims_file=dict(layer='kan', layer_options=dict(device='cuda'))).items():
+    for name in (
+        'empty.toml',
+        'empty.json',
+        'empty.npz',
+        'empty.safetensors',
+        'empty.csv.gz',
+        'empty.index',
+        'empty.png',
+    ):
+        (folder / name).touch()
+    for name in ('a_folder', 'a_folder.png', 'taken.json', 'no_pictures'):
+        (folder / name).mkdir()
+    (folder / 'no_pictures/readme.txt').write_text('nothing here')
+    (folder / 'text.txt').write_text('some text\n')
+    (folder / 'binary.toml').write_bytes(bytes(range(256)))
+    (folder / 'deep.toml').write_text('latent_dim = ' + '[' * 100_000)
+    (folder / 'deep.json').write_text('{"settings": ' + '[' * 100_000)
+    (folder / 'list.json').write_text('[1, 2]')
+    (folder / 'number.json').write_text('3')
+    for name, text in TOML.items():
+        (folder / f'{name}.toml').write_text(text)
+
+    def header(text):
+        return struct.pack('<Q', len(text)) + text.encode()
+
+    config = dict(
+        in_features=64,
+        latent_dim=5_000_000,
+        hidden_dims=[],
+        layer='kae',
+        protocol=None,
+        layer_options={},
+    )
+    for name, change in dict(
+        claims={},
+        claims_more=dict(latent_dim=10**15),
+        claims_text=dict(latent_dim='many'),
+        claims_width=dict(hidden_dims=[10**9] * 3),
+        claims_layer=dict(layer='os.system'),
+        claims_option=dict(layer_options=dict(spline_order=10**6)),
+        claims_file=dict(layer='kan', layer_options=dict(device='cuda')),
+    ).items():
         text = json.dumps(config | change)
-        (folder/f'{name}.safetensors').write_bytes(header(json.dumps({'__metadata__': {'kae_nb': text}})))
-    (folder/'deep.safetensors').write_bytes(header('{"__metadata__": {"kae_nb": "' + '['*100_000 + '"}}'))
-    (folder/'long.safetensors').write_bytes(struct.pack('<Q', 2**62) + b'{}')
-    AutoEncoder(64, 2).save(folder/'good.safetensors')
-    AutoEncoder(100, 2).save(folder/'other.safetensors')
-    data = (folder/'good.safetensors').read_bytes()
-    (folder/'short.safetensors').write_bytes(data[:-100])
-    Index(DIGITS.x_test).save(folder/'good.index')
+        (folder / f'{name}.safetensors').write_bytes(
+            header(json.dumps({'__metadata__': {'kae_nb': text}}))
+        )
+    (folder / 'deep.safetensors').write_bytes(
+        header('{"__metadata__": {"kae_nb": "' + '[' * 100_000 + '"}}')
+    )
+    (folder / 'long.safetensors').write_bytes(struct.pack('<Q', 2**62) + b'{}')
+    AutoEncoder(64, 2).save(folder / 'good.safetensors')
+    AutoEncoder(100, 2).save(folder / 'other.safetensors')
+    data = (folder / 'good.safetensors').read_bytes()
+    (folder / 'short.safetensors').write_bytes(data[:-100])
+    Index(DIGITS.x_test).save(folder / 'good.index')
     x = DIGITS.x_train[:10].numpy()
-    arrays = dict(nan=dict(x_train=x + np.nan), whole=dict(x_train=np.arange(640).reshape(10, 64)), flat=dict(x_train=x[0]), nothing=dict(x_train=x[:0]),
-                  no_x=dict(y_train=np.arange(10)), labels=dict(x_train=x, y_train=np.arange(3)), floats=dict(x_train=x, y_train=np.linspace(0, 1, 10)),
-                  shape=dict(x_train=x, image_shape=(-8, -8)), key=dict(x_train=x, x_trian=x), one=dict(x_train=x[:1]), texts=dict(x_train=x.astype(str)))
-    for name, content in arrays.items(): np.savez(folder/f'{name}.npz', **content)
-    np.savez(folder/'objects.npz', x_train=np.array([{}, []], dtype=object))
-    write_pictures(folder/'pictures')
-    write_pictures(folder/'unreadable/train')
-    (folder/'unreadable/test/a').mkdir(parents=True)
-    (folder/'unreadable/test/a/x.png').write_bytes(b'no picture')
-    for part in ('train', 'rest', 'old'): write_pictures(folder/'layout'/part)
+    arrays = dict(
+        nan=dict(x_train=x + np.nan),
+        whole=dict(x_train=np.arange(640).reshape(10, 64)),
+        flat=dict(x_train=x[0]),
+        nothing=dict(x_train=x[:0]),
+        no_x=dict(y_train=np.arange(10)),
+        labels=dict(x_train=x, y_train=np.arange(3)),
+        floats=dict(x_train=x, y_train=np.linspace(0, 1, 10)),
+        shape=dict(x_train=x, image_shape=(-8, -8)),
+        key=dict(x_train=x, x_trian=x),
+        one=dict(x_train=x[:1]),
+        texts=dict(x_train=x.astype(str)),
+    )
+    for name, content in arrays.items():
+        np.savez(folder / f'{name}.npz', **content)
+    np.savez(folder / 'objects.npz', x_train=np.array([{}, []], dtype=object))
+    write_pictures(folder / 'pictures')
+    write_pictures(folder / 'unreadable/train')
+    (folder / 'unreadable/test/a').mkdir(parents=True)
+    (folder / 'unreadable/test/a/x.png').write_bytes(b'no picture')
+    for part in ('train', 'rest', 'old'):
+        write_pictures(folder / 'layout' / part)
     for k in (1, 2):
-        (folder/f'sizes/{k}').mkdir(parents=True)
-        for i in range(3): Image.new('L', (8*k, 8), 50*i + 20).save(folder/f'sizes/{k}/{i}.png')
-    run_grid([job_of()], Store(folder/'store'), progress=False)
-    records = Store(folder/'store').read()
-    pack(records, folder/'results.csv.gz')
-    frame = pd.read_csv(folder/'results.csv.gz')
+        (folder / f'sizes/{k}').mkdir(parents=True)
+        for i in range(3):
+            Image.new('L', (8 * k, 8), 50 * i + 20).save(folder / f'sizes/{k}/{i}.png')
+    run_grid([job_of()], Store(folder / 'store'), progress=False)
+    records = Store(folder / 'store').read()
+    pack(records, folder / 'results.csv.gz')
+    frame = pd.read_csv(folder / 'results.csv.gz')
+
     def save(name, table):
         rest = gzip.compress(table.to_csv(index=False).encode(), mtime=0)[10:]
-        (folder/f'{name}.csv.gz').write_bytes(experiments._header(experiments.hashlib.sha256(rest).hexdigest()) + rest)
-    frame.drop(columns='recall_at_10').to_csv(folder/'plain.csv.gz')
+        (folder / f'{name}.csv.gz').write_bytes(
+            experiments._header(experiments.hashlib.sha256(rest).hexdigest()) + rest
+        )
+
+    frame.drop(columns='recall_at_10').to_csv(folder / 'plain.csv.gz')
     save('lacks', frame.drop(columns='recall_at_10'))
     save('lacks_lr', frame.drop(columns='lr'))
     save('rows', frame[:0])
     save('words', frame.assign(seed='first'))
-    save('deep', frame.assign(options='['*100_000))
-    train_run(folder/'finished', **SMALL)
+    save('deep', frame.assign(options='[' * 100_000))
+    train_run(folder / 'finished', **SMALL)
 
-TOML = dict(ten='epochs = "ten"', half='latent_dim = 1.5', wide='hidden_dims = 32', truth='shuffle = "perhaps"', unknown='optimiser = "adam"', nan='lr = nan',
-            order='layer = "kan"\n[layer_options]\nspline_order = 3000', device='[layer_options]\ndevice = "cuda"', text='data_options = "size=8"',
-            broken='epochs = ', minus='seed = -1', huge='latent_dim = 99999999999999999999999', gray='[data_options]\ngrayscale = 3')
+
+TOML = dict(
+    ten='epochs = "ten"',
+    half='latent_dim = 1.5',
+    wide='hidden_dims = 32',
+    truth='shuffle = "perhaps"',
+    unknown='optimiser = "adam"',
+    nan='lr = nan',
+    order='layer = "kan"\n[layer_options]\nspline_order = 3000',
+    device='[layer_options]\ndevice = "cuda"',
+    text='data_options = "size=8"',
+    broken='epochs = ',
+    minus='seed = -1',
+    huge='latent_dim = 99999999999999999999999',
+    gray='[data_options]\ngrayscale = 3',
+)
 
 LINES = '''
 kae_demo --dataset mnits | did you mean 'mnist'
@@ -906,65 +1199,123 @@ kae_reproduce --datasets digits --engine dask --address 127.0.0.1:9 | engine|clu
 kae_reproduce --datasets digits --store s3://bucket/kae | store
 '''.strip().splitlines()
 
-def listing(folder): return {path: path.is_dir() or (path.stat().st_mtime_ns, path.stat().st_size) for path in folder.rglob('*')}
+
+def listing(folder):
+    return {
+        path: path.is_dir() or (path.stat().st_mtime_ns, path.stat().st_size)
+        for path in folder.rglob('*')
+    }
+
 
 def wrong_in(status, errors, seconds, expected):
     "What is wrong with the end of a wrong call of a command, or None."
-    if status != 2: return f'status {status}: {errors[-300:]}'
-    if errors.count('\n') != 1: return f'{errors.count(chr(10))} lines: {errors[-300:]}'
-    if not any(word in errors for word in expected.split('|')): return f'does not name {expected}: {errors}'
-    if seconds > 10: return f'took {seconds:.0f} s'
+    if status != 2:
+        return f'status {status}: {errors[-300:]}'
+    if errors.count('\n') != 1:
+        return f'{errors.count(chr(10))} lines: {errors[-300:]}'
+    if not any(word in errors for word in expected.split('|')):
+        return f'does not name {expected}: {errors}'
+    if seconds > 10:
+        return f'took {seconds:.0f} s'
+
 
 def in_a_process(line):
     "Call a command in a process of its own; return exit status, what it wrote to standard error, and seconds."
     name, *arguments = shlex.split(line)
-    clock = 'import atexit, time; start = time.perf_counter(); atexit.register(lambda: print(time.perf_counter() - start))'      # imports apart
+    # imports apart
+    clock = 'import atexit, time; start = time.perf_counter(); atexit.register(lambda: print(time.perf_counter() - start))'
     code = f'import {COMMANDS[name].__module__}, sys; from kae_nb.console import main; sys.argv[0] = {name!r}; {clock}; main()'
-    path = os.pathsep.join(filter(None, [str(Path(__file__).resolve().parent.parent), os.environ.get('PYTHONPATH')]))
-    done = subprocess.run([sys.executable, '-c', code, *arguments], capture_output=True, text=True, timeout=300, env={**os.environ, 'PYTHONPATH': path})
+    path = os.pathsep.join(
+        filter(None, [str(Path(__file__).resolve().parent.parent), os.environ.get('PYTHONPATH')])
+    )
+    done = subprocess.run(
+        [sys.executable, '-c', code, *arguments],
+        capture_output=True,
+        text=True,
+        timeout=300,
+        env={**os.environ, 'PYTHONPATH': path},
+    )
     return done.returncode, done.stderr, float(done.stdout.split()[-1])
+
 
 def calls(folder, draw, quick):
     "Calls that cannot be right: one line that says what, status 2 or an error of Python's, in ten seconds, and nothing is made or changed."
     files_for_calls(folder)
-    silent = socket.create_server(('127.0.0.1', 0))                     # takes connections, and never answers
+    silent = socket.create_server(('127.0.0.1', 0))  # takes connections, and never answers
     port = str(silent.getsockname()[1])
     before = listing(folder)
 
     def made():
         "What a call has made or changed, in a sentence; removed, so that the next begins as this one did."
         after = listing(folder)
-        changed = sorted({path.relative_to(folder).parts[0] for path in before.keys() | after.keys() if before.get(path) != after.get(path)})
+        changed = sorted(
+            {
+                path.relative_to(folder).parts[0]
+                for path in before.keys() | after.keys()
+                if before.get(path) != after.get(path)
+            }
+        )
         for path in after.keys() - before.keys():
-            if path.is_dir(): shutil.rmtree(path, ignore_errors=True)
-            else: path.unlink(missing_ok=True)
+            if path.is_dir():
+                shutil.rmtree(path, ignore_errors=True)
+            else:
+                path.unlink(missing_ok=True)
         before.clear()
         before.update(listing(folder))
         return f'made or changed {", ".join(changed)}' if changed else None
 
     for name in COMMANDS:
-        problems, chosen = [], [line for line in (LINES[::10] if quick else LINES) if line.startswith(name)]
+        problems, chosen = (
+            [],
+            [line for line in (LINES[::10] if quick else LINES) if line.startswith(name)],
+        )
         for line in tqdm(chosen, desc=name):
             typed, _, expected = line.partition(' | ')
-            problem = wrong_in(*call(name, shlex.split(typed.replace('SILENT', port))[1:]), expected)
+            problem = wrong_in(
+                *call(name, shlex.split(typed.replace('SILENT', port))[1:]), expected
+            )
             problems += [f'{typed}: {each}' for each in (problem, made()) if each]
         yield name, len(chosen), problems
 
     problems, chosen = [], EXPRESSIONS[::10] if quick else EXPRESSIONS
     known = {}
-    ours = dict(torch=torch, nn=torch.nn, np=np, time=time, digits=DIGITS, x=DIGITS.x_train[:100], records=Store('store').read(), job=job_of(seed=5))
+    ours = dict(
+        torch=torch,
+        nn=torch.nn,
+        np=np,
+        time=time,
+        digits=DIGITS,
+        x=DIGITS.x_train[:100],
+        records=Store('store').read(),
+        job=job_of(seed=5),
+    )
     for module in pkgutil.iter_modules(kae_nb.__path__):
-        if not module.name.startswith('_'): known |= vars(importlib.import_module(f'kae_nb.{module.name}'))
-    known |= ours                                           # whatever the library calls its own
+        if not module.name.startswith('_'):
+            known |= vars(importlib.import_module(f'kae_nb.{module.name}'))
+    known |= ours  # whatever the library calls its own
     for expression in tqdm(chosen, desc='Python'):
         start = time.perf_counter()
-        with warnings.catch_warnings(), redirect_stderr(io.StringIO()), redirect_stdout(io.StringIO()):
+        with (
+            warnings.catch_warnings(),
+            redirect_stderr(io.StringIO()),
+            redirect_stdout(io.StringIO()),
+        ):
             warnings.simplefilter('ignore')
             try:
-                with at_most(60): problem = f'no error, but {eval(expression, known | dict(model=AutoEncoder(64, 4)))!r}'[:200]
-            except (ValueError, TypeError, OSError) as error: problem = None if str(error) and '\n' not in str(error) else f'{type(error).__name__} of several lines: {error}'
-            except BaseException as error: problem = f'{type(error).__name__}: {error}'
-        if time.perf_counter() - start > 10: problem = f'took {time.perf_counter() - start:.0f} s'
+                with at_most(60):
+                    problem = f'no error, but {eval(expression, known | dict(model=AutoEncoder(64, 4)))!r}'[
+                        :200
+                    ]
+            except (ValueError, TypeError, OSError) as error:
+                problem = (
+                    None
+                    if str(error) and '\n' not in str(error)
+                    else f'{type(error).__name__} of several lines: {error}'
+                )
+            except BaseException as error:
+                problem = f'{type(error).__name__}: {error}'
+        if time.perf_counter() - start > 10:
+            problem = f'took {time.perf_counter() - start:.0f} s'
         problems += [f'{expression}: {each}' for each in (problem, made()) if each]
     yield 'Python', len(chosen), problems
 
@@ -978,14 +1329,21 @@ def calls(folder, draw, quick):
     problems = []
     for engine in ('dask', 'ray'):
         with mock.patch.object(experiments, 'find_spec', lambda name: None):
-            problem = wrong_in(*call('kae_reproduce', ['--datasets', 'digits', '--engine', engine]), 'not installed')
-        problems += [f'{engine} that is not installed: {each}' for each in (problem, made()) if each]
+            problem = wrong_in(
+                *call('kae_reproduce', ['--datasets', 'digits', '--engine', engine]),
+                'not installed',
+            )
+        problems += [
+            f'{engine} that is not installed: {each}' for each in (problem, made()) if each
+        ]
     yield 'engines not installed', 2, problems
     silent.close()
+
 
 # all
 
 TRIALS = dict(flips=flips, kills=kills, disk=disk, calls=calls)
+
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__.split('\n')[0])
@@ -993,22 +1351,34 @@ def main():
     parser.add_argument('--seed', type=int, default=0, help='of the random places and moments')
     parser.add_argument('--quick', action='store_true', help='a tenth of each')
     options = parser.parse_args()
-    if unknown := set(options.trials) - set(TRIALS): parser.error(f'unknown trials {", ".join(sorted(unknown))}; known are {", ".join(TRIALS)}')
+    if unknown := set(options.trials) - set(TRIALS):
+        parser.error(f'unknown trials {", ".join(sorted(unknown))}; known are {", ".join(TRIALS)}')
     torch.set_num_threads(1)
-    bars.tqdm.monitor_interval = 0                                           # no thread of its own
+    bars.tqdm.monitor_interval = 0  # no thread of its own
     rows = []
     for name in options.trials or TRIALS:
         start = time.perf_counter()
-        with tempfile.TemporaryDirectory() as folder, inside(Path(folder).resolve()) as place, warnings.catch_warnings():
+        with (
+            tempfile.TemporaryDirectory() as folder,
+            inside(Path(folder).resolve()) as place,
+            warnings.catch_warnings(),
+        ):
             warnings.simplefilter('ignore')
             try:
-                for what, tried, problems in TRIALS[name](place, random.Random(options.seed), options.quick):
+                for what, tried, problems in TRIALS[name](
+                    place, random.Random(options.seed), options.quick
+                ):
                     rows.append(dict(trial=name, what=what, tried=tried, problems=len(problems)))
-                    for problem in problems[:10]: print(f'{name}, {what}: {problem}', flush=True)
-                    if problems[10:]: print(f'{name}, {what}: … and {len(problems) - 10} more')
-            except NotImplementedError as reason: print(f'{name}: skipped, {reason}')
+                    for problem in problems[:10]:
+                        print(f'{name}, {what}: {problem}', flush=True)
+                    if problems[10:]:
+                        print(f'{name}, {what}: … and {len(problems) - 10} more')
+            except NotImplementedError as reason:
+                print(f'{name}: skipped, {reason}')
         print(f'{name}: {time.perf_counter() - start:.0f} s', file=sys.stderr)
     print(pd.DataFrame(rows).to_string(index=False))
     sys.exit(1 if any(row['problems'] for row in rows) else 0)
 
-if __name__ == '__main__': main()
+
+if __name__ == '__main__':
+    main()
