@@ -4,8 +4,8 @@
 
 # %% auto #0
 __all__ = ['BENCH_MODELS', 'BENCH_LAYERS', 'mlp_of_size', 'count_parameters', 'PlainWavelet', 'step', 'compare_speed',
-           'product_rate', 'peak_memory', 'own_process', 'extra_memory', 'bench_model', 'parse_size', 'geometric_mean',
-           'check_sizes', 'bench_layers', 'summary', 'training_memory', 'bench_training', 'parse_names', 'kae_bench']
+           'product_rate', 'own_process', 'extra_memory', 'bench_model', 'parse_size', 'geometric_mean', 'check_sizes',
+           'bench_layers', 'summary', 'training_memory', 'bench_training', 'parse_names', 'kae_bench']
 
 # %% ../nbs/52_benchmarks.ipynb #b8a37372
 import json, math, os, statistics, subprocess, sys, time
@@ -17,14 +17,23 @@ from torch import nn
 from tqdm.auto import tqdm
 
 from .autoencoder import AutoEncoder
-from .commands import check_device, check_folder, finished
-from .console import one_line_errors, say
-from .data import Dataset, is_available, load_dataset
+from .checks import check_rate, check_size, lookup
+from .console import check_folder, finished, one_line_errors, say
+from .data import Dataset, load_dataset
 from .ensemble import fit_many
 from .files import remove_leftovers, write_json
-from .layer import BasisLayer, check_size, kept_generators, memory_of_device
-from .layers import VARIANTS, find_layer, lookup, make_layer
-from .training import check_compiler, check_rate, fit, hardware
+from .layer import BasisLayer
+from .layers import VARIANTS, find_layer, make_layer
+from kae_nb.machine import (
+    check_compiler,
+    check_device,
+    hardware,
+    kept_generators,
+    memory_of_device,
+    peak_memory,
+)
+from .sources import is_available
+from .training import fit
 from .wavelet import WaveletLayer
 
 # %% ../nbs/52_benchmarks.ipynb #370c6477
@@ -110,35 +119,6 @@ def product_rate(
     return 2 * n**3 / compare_speed({'product': multiply}, 0.3)['product'][0]
 
 # %% ../nbs/52_benchmarks.ipynb #9bcdddf0
-def peak_memory(
-    # a function without arguments, called twice: the first time loads and caches what it uses
-    work,
-    device: torch.device,  # where it computes
-) -> int:  # bytes beyond what was held before, in this process; None if this system does not tell
-    "Return how much memory the second call of `work` takes at its peak."
-    marks = Path('/proc/self/clear_refs'), Path('/proc/self/status')
-    if device.type != 'cuda' and not all(mark.exists() for mark in marks):
-        return None
-
-    def held(name):
-        return next(
-            int(line.split()[1]) * 1024
-            for line in marks[1].read_text().splitlines()
-            if line.startswith(name)
-        )
-
-    work()
-    if device.type == 'cuda':
-        torch.cuda.reset_peak_memory_stats()
-        before = torch.cuda.memory_allocated()
-        work()
-        return torch.cuda.max_memory_allocated() - before
-    marks[0].write_text('5')  # VmHWM := VmRSS
-    before = held('VmRSS')
-    work()
-    return held('VmHWM') - before
-
-
 def _peak(layer, x, g):
     "Bytes that one step takes at its peak."
 
@@ -481,7 +461,7 @@ def kae_bench(
     "Measure time and memory, write the results to a JSON file, and print a table."
     with one_line_errors('kae_bench'):
         lookup(('layers', 'training'), what, 'benchmark')
-        device, out = check_device(device), Path(out)
+        device, out = check_device(device, computing=True), Path(out)
         if out.is_dir():
             out = out / 'kae_bench.json'
         check_folder(out.parent)

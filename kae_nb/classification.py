@@ -19,8 +19,7 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 from sklearn.svm import SVC
 
-from .layer import check_size
-from .layers import lookup
+from .checks import check_size, lookup
 from .reconstruction import codes_of, plain
 from .retrieval import Index
 

@@ -14,9 +14,8 @@ import torch
 from scipy.ndimage import median_filter
 from torch import nn
 
-from .autoencoder import check_protocol, mean_error, reconstruct
-from .layer import check_size
-from .layers import lookup
+from .checks import check_protocol, check_size, lookup
+from .coding import mean_error, reconstruct
 from kae_nb.reconstruction import (
     as_images,
     check_models,

@@ -17,7 +17,8 @@ from sklearn.decomposition import PCA
 from torch import nn
 from tqdm.auto import tqdm
 
-from .autoencoder import AutoEncoder, check_protocol
+from .autoencoder import AutoEncoder
+from .checks import check_protocol, check_size
 from kae_nb.classification import (
     MOST_SEED,
     confusion,
@@ -25,12 +26,11 @@ from kae_nb.classification import (
     plot_confusion,
     probe_accuracy,
 )
-from .commands import check_device, check_folder, parse_options
-from .console import one_line_errors, say
+from .console import check_folder, one_line_errors, parse_options, say
 from .data import load_dataset
 from .denoising import NOISES, evaluate_denoising, show_denoising
 from .files import remove_leftovers, write_json, write_safely
-from .layer import check_size
+from .machine import check_device
 from kae_nb.reconstruction import (
     as_images,
     check_models,
@@ -385,7 +385,9 @@ def kae_evaluate(
 ):
     "Measure a saved model on real images, beside PCA: print a table, and write an HTML report and a JSON file."
     with one_line_errors('kae_evaluate'):
-        device = check_device(device or ('cuda' if torch.cuda.is_available() else 'cpu'))
+        device = check_device(
+            device or ('cuda' if torch.cuda.is_available() else 'cpu'), computing=True
+        )
         check_protocol(protocol)
         check_size('seed', seed, 0, MOST_SEED)
         out = check_report(out)

@@ -9,7 +9,8 @@ __all__ = ['LAYER', 'harmonics', 'FourierLayer', 'from_fourierkan']
 import torch
 from torch import nn
 
-from .layer import BasisLayer, Expansion, LayerRecord, check_flag, check_size, tracing
+from .checks import check_flag, check_size
+from .layer import BasisLayer, Expansion, LayerRecord, tracing
 
 # %% ../nbs/13_fourier.ipynb #16ec8004
 def harmonics(

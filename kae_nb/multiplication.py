@@ -9,7 +9,8 @@ __all__ = ['LAYER', 'MultiplicationLayer', 'from_pykan']
 import torch
 from torch import nn
 
-from .layer import LayerRecord, check_size, records, suggestion
+from .checks import check_size, suggestion
+from .layer import LayerRecord, records
 
 # %% ../nbs/16_multiplication.ipynb #08080ebb
 class MultiplicationLayer(nn.Module):

@@ -9,7 +9,8 @@ __all__ = ['RECURRENCES', 'LAYER', 'PolynomialLayer', 'from_kae']
 import torch
 from torch import nn
 
-from .layer import BasisLayer, LayerRecord, check_size
+from .checks import check_size
+from .layer import BasisLayer, LayerRecord
 
 # %% ../nbs/11_polynomial.ipynb #56c1d871
 RECURRENCES = {  # b₀ = 1, b₁ = a₀·t, bₖ₊₁ = aₖ·t·bₖ - cₖ·bₖ₋₁: name -> k -> (aₖ, cₖ)

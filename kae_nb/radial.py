@@ -10,7 +10,8 @@ import torch
 import torch.nn.functional as F
 from torch import nn
 
-from .layer import BasisLayer, Expansion, LayerRecord, check_size
+from .checks import check_size
+from .layer import BasisLayer, Expansion, LayerRecord
 from .spline import check_range
 
 # %% ../nbs/15_radial.ipynb #84e7126c

@@ -15,9 +15,9 @@ import numpy as np
 import torch
 import torch.nn.functional as F
 
-from .autoencoder import SCIKIT_LEARN, check_protocol, encode, mean_error, reconstruct
+from .checks import check_protocol, check_size
+from .coding import SCIKIT_LEARN, encode, mean_error, reconstruct
 from .data import paper_value, tile, usual_range
-from .layer import check_size
 
 # %% ../nbs/30_reconstruction.ipynb #8c9bb1bd
 def as_images(

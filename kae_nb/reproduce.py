@@ -12,33 +12,19 @@ from pathlib import Path
 import torch
 
 from .capacity import LARGER, capacity_models, plot_capacity
-from .commands import check_new_folder
-from .console import one_line_errors, say
+from .checks import check_rate, check_size
+from .console import check_new_folder, one_line_errors, say
 from .convergence import convergence_jobs, plot_convergence
 from .data import load_dataset
 from .evaluation import report
-from kae_nb.experiments import (
-    MODELS,
-    RATES,
-    SEEDS,
-    Store,
-    as_frame,
-    check_engine,
-    checksum,
-    grid,
-    job_key,
-    pack,
-    restore,
-    run_grid,
-    unpack,
-)
+from .experiments import MODELS, RATES, SEEDS, check_engine, checksum, grid, run_grid
 from .files import locked, remove_leftovers, write_safely
-from .layer import check_device, check_size
 from .layers import find_model, record_of
+from .machine import check_compiler, check_device, hardware
 from .reconstruction import closed_figures
 from .sources import is_available
+from .store import Store, as_frame, job_key, pack, restore, unpack
 from .tables import METRICS, agreement, plot_recall_curves, table, title_of
-from .training import check_compiler, check_rate, hardware
 
 # %% ../nbs/55_reproduce.ipynb #6b1fe33c
 def paper_jobs(
@@ -190,7 +176,9 @@ def kae_reproduce(
 ):
     "Run the paper's experiments, or what is missing of them, and write all tables and figures beside the paper's."
     with one_line_errors('kae_reproduce'):
-        device = check_device(device or ('cuda' if torch.cuda.is_available() else 'cpu'))
+        device = check_device(
+            device or ('cuda' if torch.cuda.is_available() else 'cpu'), computing=True
+        )
         check_engine(engine, address, workers)
         chosen = dict(map(find_model, split(models, 'models'))) if models else MODELS
         if (

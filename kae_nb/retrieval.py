@@ -16,10 +16,8 @@ import torch
 from fastcore.basics import patch
 from scipy.spatial.distance import cdist
 
-from .autoencoder import check_protocol
+from .checks import check_protocol, check_size, lookup
 from .files import write_safely
-from .layer import check_size
-from .layers import lookup
 from .reconstruction import as_images, check_models, codes_of, plain, show_rows, value_range
 
 # %% ../nbs/31_retrieval.ipynb #a15b780e

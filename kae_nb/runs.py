@@ -20,25 +20,27 @@ except ImportError:
     import tomli as tomllib  # Python 3.10
 
 from . import __version__
-from .autoencoder import AutoEncoder, mean_error, reconstruction_errors
-from kae_nb.commands import (
-    check_device,
-    check_model_size,
+from .autoencoder import AutoEncoder, check_model_size
+from .checks import lookup
+from .coding import mean_error, reconstruction_errors
+from kae_nb.console import (
     check_new_folder,
     check_options,
     finished,
+    one_line,
+    one_line_errors,
     option_types,
     option_value,
     parse_options,
+    say,
 )
-from .console import one_line, one_line_errors, say
 from .data import load_dataset
-from .files import locked, read_json, remove_leftovers, write_json, write_safely
+from .files import fingerprint, locked, read_json, remove_leftovers, write_json, write_safely
 from .history import History, mean_image_error
-from .layer import kept_generators
-from .layers import find_layer, lookup
+from .layers import find_layer
+from .machine import check_compiler, check_device, hardware, kept_generators
 from .reconstruction import closed_figures, plain, show_reconstructions
-from .training import check_compiler, complete_settings, fingerprint, fit, hardware
+from .training import complete_settings, fit
 
 # %% ../nbs/54_runs.ipynb #ccd86cac
 RUN_DEFAULTS = dict(
@@ -349,7 +351,9 @@ def kae_train(
         if layer_options is not None:
             kind = option_value('layer', settings.get('layer', RUN_DEFAULTS['layer']), [str])
             settings['layer_options'] = parse_options(layer_options, find_layer(kind))
-        device = check_device(device or ('cuda' if torch.cuda.is_available() else 'cpu'))
+        device = check_device(
+            device or ('cuda' if torch.cuda.is_available() else 'cpu'), computing=True
+        )
         try:
             _, history = train_run(out, device, resume, **settings)
         except KeyboardInterrupt:

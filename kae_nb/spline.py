@@ -13,7 +13,8 @@ import torch.nn.functional as F
 from fastcore.basics import patch
 from torch import nn
 
-from .layer import BasisLayer, Expansion, LayerRecord, check_size
+from .checks import check_size
+from .layer import BasisLayer, Expansion, LayerRecord
 
 # %% ../nbs/12_spline.ipynb #aa2d02df
 def cut_off_powers(

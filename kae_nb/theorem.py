@@ -4,7 +4,7 @@
 
 # %% auto #0
 __all__ = ['two_layer', 'draw_graph', 'beta', 'check_base', 'float_digits', 'check_levels', 'inner', 'separating_sum', 'to_units',
-           'from_units', 'cubes', 'outer', 'superposition']
+           'from_units', 'cubes', 'outer', 'superposition', 'cubes_used']
 
 # %% ../nbs/01_theorem.ipynb #d05abab3
 from fractions import Fraction
@@ -340,3 +340,17 @@ def superposition(
             )
         missing = missing[here] - phi.sum(0) / len(copies)  # f_r at the points of this step
     return f(from_units(X, gamma)) - missing.reshape(X.shape[:-1])
+
+# %% ../nbs/01_theorem.ipynb #0aa17b04
+def cubes_used(
+    X,  # (…, 2) points in units of to_units
+    levels,  # those of the steps
+) -> dict:  # number by level
+    "Return how many different corners of cubes each step needs for the sum at X."
+    if not levels:
+        return {}
+    *earlier, k = levels
+    d, inside = cubes(X, np.arange(5)[:, None, None], k)
+    corners = np.unique(d[inside], axis=0)
+    used = {k: len(corners)}
+    return cubes_used(np.unique(np.concatenate([X, corners]), axis=0), earlier) | used

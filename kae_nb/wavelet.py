@@ -14,15 +14,9 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from kae_nb.layer import (
-    LayerRecord,
-    check_device,
-    check_dtype,
-    check_input,
-    check_memory,
-    check_size,
-    suggestion,
-)
+from .checks import check_size, suggestion
+from .layer import LayerRecord, check_input
+from .machine import check_device, check_dtype, check_memory
 
 # %% ../nbs/14_wavelet.ipynb #32e53ff7
 N_WORK = 6  # temporaries of a wavelet, at most

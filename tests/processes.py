@@ -10,7 +10,7 @@ from types import SimpleNamespace
 
 def serve():
     "Do what each line of the input asks for, in a fork; write the exit status."
-    for module in ('benchmarks', 'commands', 'evaluation', 'reproduce', 'runs'):
+    for module in ('benchmarks', 'demo', 'evaluation', 'reproduce', 'runs'):
         importlib.import_module(f'kae_nb.{module}')
     nothing = os.open(os.devnull, os.O_RDONLY)
     for line in sys.stdin:

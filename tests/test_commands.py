@@ -9,7 +9,7 @@ import torch
 
 from kae_nb.autoencoder import AutoEncoder
 from kae_nb.benchmarks import kae_bench
-from kae_nb.commands import demo, kae_demo, plot_demo
+from kae_nb.demo import demo, kae_demo, plot_demo
 from kae_nb.console import in_terminal
 from kae_nb.data import load_dataset
 
@@ -89,8 +89,8 @@ WRONG_DEMO = [
     (['--out', 'figure.doc'], 'figure.doc must end in one of'),
     (['--save', 'none/models'], 'there is no such folder'),
     (['--save', 'kae_demo.png'], 'there is no such folder'),
-    (['--device', 'gpu'], "no device 'gpu' on this machine; it has cpu"),
-    (['--device', f'cuda:{torch.cuda.device_count()}'], 'on this machine; it has cpu'),
+    (['--device', 'gpu'], "device must be one that this machine has (cpu), got 'gpu'"),
+    (['--device', f'cuda:{torch.cuda.device_count()}'], 'this machine has (cpu'),
 ]
 WRONG_BENCH = [
     ([], 'the following arguments are required: what'),
@@ -272,7 +272,7 @@ def test_ignored_interrupt(tmp_path):
 INTERRUPTED_AT = """
 import os, signal, sys
 from pathlib import Path
-import kae_nb.commands as commands
+import kae_nb.demo as demo_
 from kae_nb.autoencoder import AutoEncoder
 
 def at(owner, name):
@@ -281,11 +281,11 @@ def at(owner, name):
         os.kill(os.getpid(), signal.SIGINT)
         return work(*args, **options)
     setattr(owner, name, interrupted)
-    try: commands.kae_demo(epochs=1, save='models')
+    try: demo_.kae_demo(epochs=1, save='models')
     except SystemExit as end: print(name, end.code, *sorted(p.name for p in Path().rglob('*') if p.is_file()))
     setattr(owner, name, work)
 
-for place in [(commands, 'load_dataset'), (commands, 'PCA'), (commands, 'nearest_neighbor_accuracy'), (AutoEncoder, 'save'), (commands, 'plot_demo'), (commands, 'TSNE')]: at(*place)
+for place in [(demo_, 'load_dataset'), (demo_, 'PCA'), (demo_, 'nearest_neighbor_accuracy'), (AutoEncoder, 'save'), (demo_, 'plot_demo'), (demo_, 'TSNE')]: at(*place)
 assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
 """
 
@@ -387,16 +387,16 @@ def test_single_test_image(digits):
 
 def test_problem_is_marked(tmp_path, monkeypatch):
     "A model whose training went wrong has a star, and the table says why."
-    import kae_nb.commands as commands
+    import kae_nb.demo as demo_
 
-    fit = commands.fit
+    fit = demo_.fit
 
     def worse(model, *args, **options):
         history = fit(model, *args, **options)
         history.problem = 'it learned nothing' if model.layer == 'linear' else None
         return history
 
-    monkeypatch.setattr(commands, 'fit', worse)
+    monkeypatch.setattr(demo_, 'fit', worse)
     status, output, errors = end_of(
         kae_demo, ['--epochs', '1', '--latent_dim', '2'], tmp_path, monkeypatch
     )
@@ -410,12 +410,12 @@ def test_problem_is_marked(tmp_path, monkeypatch):
 
 def test_figure_that_fails(tmp_path, monkeypatch):
     "The table is printed and the models are kept; the error is told, and the status is not 0."
-    import kae_nb.commands as commands
+    import kae_nb.demo as demo_
 
     def fail(*_):
         raise ValueError('no font')
 
-    monkeypatch.setattr(commands, 'plot_demo', fail)
+    monkeypatch.setattr(demo_, 'plot_demo', fail)
     status, output, errors = end_of(
         kae_demo, ['--epochs', '1', '--latent_dim', '2', '--save', 'models'], tmp_path, monkeypatch
     )

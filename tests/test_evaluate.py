@@ -217,7 +217,7 @@ def test_bad_input_in_a_terminal(folder):
         ('small', dict(data_options='sise=9'), 'sise'),
         ('small', dict(out='report.pdf'), 'report.pdf must end in .html'),
         ('small', dict(out='none/report.html'), 'cannot write to none: there is no such folder'),
-        ('small', dict(device='gpu'), "no device 'gpu' on this machine"),
+        ('small', dict(device='gpu'), "device must be one that this machine has (cpu), got 'gpu'"),
     ],
 )
 def test_bad_input(folder, model, options, message, monkeypatch, capsys):

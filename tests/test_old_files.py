@@ -6,9 +6,10 @@ from pathlib import Path
 import pytest
 import torch
 
-from kae_nb.autoencoder import AutoEncoder, reconstruct
+from kae_nb.autoencoder import AutoEncoder
+from kae_nb.coding import reconstruct
 from kae_nb.data import load_dataset
-from kae_nb.experiments import Store, job_key, restore, unpack
+from kae_nb.store import Store, job_key, restore, unpack
 from kae_nb.retrieval import Index
 from kae_nb.runs import complete_run, kae_train, read_settings
 from kae_nb.console import in_terminal

@@ -9,7 +9,7 @@ import torch
 from kae_nb.autoencoder import AutoEncoder
 from kae_nb.data import load_dataset
 from kae_nb.ensemble import fit_many
-from kae_nb.experiments import unpack
+from kae_nb.store import unpack
 from kae_nb.layers import find_layer, find_model
 from kae_nb.training import fit
 from processes import run

@@ -1,6 +1,6 @@
 "The wheel: built from the sources, it holds every module, the commands and the licence, and nothing else."
 
-import ast, configparser, shutil, subprocess, sys, zipfile
+import configparser, json, re, shutil, subprocess, sys, zipfile
 from pathlib import Path
 
 import pytest
@@ -48,14 +48,34 @@ def test_metadata(wheel):
         assert command.replace('=', ' = ') in read('entry_points.txt')
 
 
-def test_floors():
-    "A notebook imports only from lower floors, or from its own."
-    floor = {p.stem.split('_', 1)[1]: int(p.stem[0]) for p in (top / 'nbs').glob('[0-9]*.ipynb')}
-    for module, level in floor.items():
-        tree = ast.parse((top / f'kae_nb/{module}.py').read_text(encoding='utf-8'))
-        imported = {
-            node.module
-            for node in ast.walk(tree)
-            if isinstance(node, ast.ImportFrom) and node.level == 1 and node.module
-        }
-        assert all(floor[m] <= level for m in imported), (module, imported)
+def imported(notebook):
+    "The modules of this package that a notebook imports, on the page or for the package."
+    cells = json.loads(notebook.read_text(encoding='utf-8'))['cells']
+    lines = [line for cell in cells if cell['cell_type'] == 'code' for line in cell['source']]
+    return set(re.findall(r'^\s*(?:from|import) kae_nb\.(\w+)', ''.join(lines), re.MULTILINE))
+
+
+def test_numbers_give_the_order():
+    "A notebook imports nothing from a later one, so they can be read from first to last."
+    notebooks = sorted((top / 'nbs').glob('[0-9]*.ipynb'))
+    number = {p.stem[3:]: int(p.stem[:2]) for p in notebooks}
+    later = {
+        p.stem: found
+        for p in notebooks
+        if (found := [m for m in imported(p) if number[m] > int(p.stem[:2])])
+    }
+    assert not later
+    assert len(set(number.values())) == len(number)
+    assert imported(top / 'nbs/27_training.ipynb') >= {'checks', 'rates', 'autoencoder'}
+
+
+def test_ground_imports_no_layer():
+    "What reads pictures and data knows nothing of layers; what checks arguments does without torch."
+    code = """if 1:
+        import sys, kae_nb.checks, kae_nb.console
+        assert 'torch' not in sys.modules
+        import kae_nb.data, kae_nb.checkpoints, kae_nb.testing
+        print(*(name for name in sys.modules if name.startswith('kae_nb.')))"""
+    run = subprocess.run([sys.executable, '-c', code], capture_output=True, text=True, check=True)
+    layers = {p.stem[3:] for p in (top / 'nbs').glob('1[0-9]_*.ipynb')}
+    assert not {f'kae_nb.{name}' for name in layers} & set(run.stdout.split())

@@ -11,7 +11,8 @@ import random, signal, sys, warnings
 import numpy, torch
 from kae_nb.console import one_line_errors
 from kae_nb.data import load_dataset
-from kae_nb.experiments import MODELS, Store, checksum, grid, run_grid
+from kae_nb.experiments import MODELS, checksum, grid, run_grid
+from kae_nb.store import Store
 folder, engine, epochs = sys.argv[1:]
 def state():
     return (torch.get_num_threads(), torch.get_rng_state().tolist(), numpy.random.get_state()[1].tolist(), random.getstate(),
@@ -192,7 +193,8 @@ def test_two_at_once(undisturbed, tmp_path):
 
 def test_leftovers_go(tmp_path):
     "What a killed process was writing goes at the next start; what one that is alive writes stays, and so do links."
-    from kae_nb.experiments import Store, run_grid
+    from kae_nb.experiments import run_grid
+    from kae_nb.store import Store
 
     ended = subprocess.Popen([sys.executable, '-c', ''])
     ended.wait()
@@ -219,7 +221,8 @@ def test_full_disk(tmp_path):
     "No room for a file: an error that names it, and the files that were there are whole."
     resource = pytest.importorskip('resource')
     from kae_nb.data import load_dataset
-    from kae_nb.experiments import MODELS, Store, checksum, grid, pack, run_group, unpack
+    from kae_nb.experiments import MODELS, checksum, grid, run_group
+    from kae_nb.store import Store, pack, unpack
     from kae_nb.reproduce import write_report
 
     store = Store(tmp_path / 'store')

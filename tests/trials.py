@@ -34,12 +34,13 @@ import kae_nb
 from kae_nb import experiments, runs
 from kae_nb.autoencoder import AutoEncoder
 from kae_nb.benchmarks import kae_bench
-from kae_nb.commands import kae_demo
+from kae_nb.demo import kae_demo
 from kae_nb.console import in_terminal
 from kae_nb.data import load_dataset
 from kae_nb.ensemble import fit_many
 from kae_nb.evaluation import kae_evaluate
-from kae_nb.experiments import Store, checksum, grid, pack, run_grid, run_group, unpack
+from kae_nb.experiments import checksum, grid, run_grid, run_group
+from kae_nb.store import Store, pack, unpack
 from kae_nb.files import read_json, read_tensors, write_json, write_safely, write_tensors
 from kae_nb.reconstruction import show_reconstructions
 from kae_nb.reproduce import kae_reproduce
