@@ -375,6 +375,7 @@ NOT_CALLED = {
     'benchmarks.own_process': 'starts a process of its own, in which this one cannot change',
     'benchmarks.extra_memory': 'the same',
     'benchmarks.training_memory': 'the same',
+    'testing.run_command': 'the same',
     'console.main': 'is the whole process of a command',
     'wavelet.one_by_one': 'is called while the module is imported',
     **{public_name(record.from_theirs): 'gives tensors of a dict other names' for record in OURS},
