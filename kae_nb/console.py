@@ -8,16 +8,17 @@ __all__ = ['USER_ERRORS', 'COMMANDS', 'OPTION_TYPES', 'ANY_TYPE', 'TRUTH', 'Safe
            'check_options', 'parse_options', 'check_folder', 'check_new_folder', 'check_figure', 'finished']
 
 # %% ../nbs/50_console.ipynb #f5741d87
-import ast, importlib, inspect, io, os, re, signal, sys, tempfile, threading, warnings, zipfile, zlib
+import argparse, ast, importlib, inspect, io, os, re, signal, sys, tempfile, threading, warnings, zipfile, zlib
 from types import UnionType
 from typing import Union, get_args, get_origin
 from collections.abc import Sequence
 from contextlib import contextmanager, redirect_stderr, redirect_stdout
 from pathlib import Path
 
+from fastcore.meta import delegates
 from fastcore.script import anno_parser
 from safetensors import SafetensorError
-from .checks import lookup
+from .checks import lookup, suggestion
 
 # %% ../nbs/50_console.ipynb #6f999d60
 class SafeStream:
@@ -153,21 +154,22 @@ def one_line_errors(
             sys.stderr.flush()
 
 # %% ../nbs/50_console.ipynb #99395724
+def _plainly(message):
+    "A complaint of argparse, in our words and with the names as they stand in Python."
+    words = {'invalid int value:': 'a whole number', 'invalid float value:': 'a number'}
+    for theirs, ours in words.items():
+        message = message.replace(theirs, f'expected {ours}, got')
+    return re.sub('(?<=argument --)[a-z-]+', lambda name: name[0].replace('-', '_'), message)
+
+
 def read_arguments(
     function,  # whose parameters are the options
     arguments: list,  # of the command line
-) -> dict:  # values by name
-    "Return the options that a command line gives; `ValueError` for one that is unknown, with the nearest that is known, or cannot be read."
+) -> dict:  # values by name, of those that are given
+    "Return the options on a command line; `ValueError` for what is unknown or cannot be read."
 
     def refuse(message):
-        for wrong, right in {
-            'invalid int value:': 'expected a whole number, got',
-            'invalid float value:': 'expected a number, got',
-        }.items():
-            message = message.replace(wrong, right)
-        raise ValueError(
-            re.sub('(?<=argument --)[a-z-]+', lambda option: option[0].replace('-', '_'), message)
-        )
+        raise ValueError(_plainly(message))
 
     parser = anno_parser(function, prog=function.__name__)
     parser.error, parser.allow_abbrev = refuse, False
@@ -176,22 +178,20 @@ def read_arguments(
 
     def as_known(argument):
         name, equals, value = argument.partition('=')
-        return (
-            spelled.get(name.replace('-', '_'), name) + equals + value
-            if argument.startswith('--')
-            else argument
-        )
+        known = spelled.get(name.replace('-', '_'), name) + equals + value
+        return known if argument.startswith('--') else argument
 
-    values, unknown = parser.parse_known_args([as_known(argument) for argument in arguments])
-    names = [f'--{name}' for name in inspect.signature(function).parameters]
+    names = [*inspect.signature(function).parameters]
+    untold = argparse.Namespace(**dict.fromkeys(names, argparse.SUPPRESS))
+    values, unknown = parser.parse_known_args(map(as_known, arguments), untold)
     for text in unknown:
-        from kae_nb.checks import suggestion  # brings torch, which only a mistake waits for
-
         name = text.partition('=')[0]
         if text.startswith('-'):
-            refuse(f'unknown option {name!r}: {suggestion(name, names)}--help lists all')
+            hint = suggestion(name, [f'--{known}' for known in names])
+            refuse(f'unknown option {name!r}: {hint}--help lists all')
         refuse(f'{text!r} belongs to no option; --help lists all')
-    return {name: value for name, value in vars(values).items() if f'--{name}' in names}
+    given = vars(values).items()
+    return {name: value for name, value in given if name in names and value != argparse.SUPPRESS}
 
 # %% ../nbs/50_console.ipynb #27803deb
 def in_terminal(
@@ -219,19 +219,29 @@ COMMANDS = {  # command: the module that has the function of this name
 }
 
 
+def _head(module, name):
+    "A function of a module, or of one that it imports from, without its body."
+    file = Path(__file__).with_name(f'{module}.py')
+    tree = ast.parse(file.read_text(encoding='utf-8'))
+    for node in tree.body:
+        if isinstance(node, ast.ImportFrom) and name in [each.name for each in node.names]:
+            return _head(node.module.removeprefix('kae_nb.'), name)
+    functions = [node for node in tree.body if isinstance(node, ast.FunctionDef)]
+    head = next(function for function in functions if function.name == name)
+    head.body = head.body[:1]  # the docstring
+    made = {'__name__': f'kae_nb.{module}', 'delegates': delegates}
+    for decorator in head.decorator_list:  # @delegates(the function that has the other options)
+        other = decorator.args[0].id
+        made[other] = _head(module, other)
+    exec(compile(ast.Module([head], []), file, 'exec'), made)
+    return made[name]
+
+
 def head_of(
     name: str,  # of a command
 ):  # a function that does nothing
-    "Return a function with the parameters, defaults and comments of a command, whose module is not imported."
-    file = Path(__file__).with_name(f'{COMMANDS[name]}.py')
-    tree = ast.parse(file.read_text(encoding='utf-8'))
-    head = next(
-        node for node in tree.body if isinstance(node, ast.FunctionDef) and node.name == name
-    )
-    head.body = head.body[:1]  # the docstring
-    made = {'__name__': f'kae_nb.{COMMANDS[name]}'}
-    exec(compile(ast.Module([head], []), file, 'exec'), made)
-    return made[name]
+    "Return a function with the parameters, defaults and comments of a command."
+    return _head(COMMANDS[name], name)
 
 
 def main():
