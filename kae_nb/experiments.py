@@ -49,14 +49,13 @@ def checksum(
     dataset,  # a Dataset
 ) -> str:  # 12 hexadecimal digits
     "Return what tells this data set from any other: a digest of all images and labels."
-    parts = [
-        fingerprint(getattr(dataset, part)) for part in ('x_train', 'y_train', 'x_test', 'y_test')
-    ]
+    names = 'x_train', 'y_train', 'x_test', 'y_test'
+    parts = [fingerprint(getattr(dataset, name)) for name in names]
     return hashlib.sha256(' '.join(parts).encode()).hexdigest()[:12]
 
-
+# %% ../nbs/41_experiments.ipynb #41cd93ed
 def _values(name, given, check=lambda value: value):
-    "The different values in a list, checked; `TypeError` if it is none, `ValueError` if it is empty or endless."
+    "The different values in a list, checked; an error if it is none, empty or endless."
     if isinstance(given, str) or not hasattr(given, '__iter__'):
         raise TypeError(f'{name} must be a list of values, got {given!r}')
     values = list(dict.fromkeys(check(value) for value in itertools.islice(given, MOST_JOBS + 1)))
@@ -67,51 +66,52 @@ def _values(name, given, check=lambda value: value):
     return values
 
 
+def _decay(value):
+    return check_rate('weight_decays', value, zero=True)
+
+
+def _check_named(**tables):
+    "A `TypeError` for what is no dictionary by name."
+    for name, named in tables.items():
+        if not isinstance(named, dict):
+            raise TypeError(f'{name} must be a dictionary by name, got {named!r}')
+
+
 def grid(
     data: dict,  # checksums by the name of the data set
-    latent_dims=(16, 32),  # sizes of the code
+    latent_dims=(16, 32),  # numbers of latents
     models=MODELS,  # what AutoEncoder takes, by name
     lrs=RATES,  # learning rates
     weight_decays=RATES,  # weight decays
     seeds=SEEDS,  # of the models' first parameters, and of what is drawn to measure them
     epochs: int = 10,  # passes over the training images
-    pca: bool = True,  # PCA as well, once for each data set and size of the code
+    pca: bool = True,  # PCA as well, once for each data set and number of latents
 ) -> list:  # of dictionaries
-    "Return one job for every combination; `ValueError` or `TypeError` for values that cannot be."
-    for name, named in dict(data=data, models=models).items():
-        if not isinstance(named, dict):
-            raise TypeError(f'{name} must be a dictionary by name, got {named!r}')
-    sets, names = _values('data', data), _values('models', models)
+    "Return one job for every combination; an error for values that cannot be."
+    _check_named(data=data, models=models)
     dims = _values('latent_dims', latent_dims, lambda dim: check_size('latent_dims', dim))
+    about = [dict(dataset=name, data=data[name]) for name in _values('data', data)]
+    names = _values('models', models)
     rates = _values('lrs', lrs, lambda rate: check_rate('lrs', rate, 1.0))
-    decays = _values(
-        'weight_decays', weight_decays, lambda decay: check_rate('weight_decays', decay, zero=True)
-    )
+    decays = _values('weight_decays', weight_decays, _decay)
     seeds = _values('seeds', seeds, lambda seed: check_size('seeds', seed, 0))
-    count = math.prod(map(len, (sets, names, dims, rates, decays, seeds)))
+    count = math.prod(map(len, (about, names, dims, rates, decays, seeds)))
     if count > MOST_JOBS:
         raise ValueError(
-            f'a grid has at most {MOST_JOBS:,} jobs, this one {count:,}: give fewer seeds or other values'
+            f'a grid has at most {MOST_JOBS:,} jobs, this one {count:,}: '
+            'give fewer seeds or other values'
         )
-    epochs, jobs = check_size('epochs', epochs), []
-    for latent_dim, dataset in itertools.product(dims, sets):
-        about = dict(dataset=dataset, data=data[dataset], latent_dim=latent_dim)
-        if pca:
-            jobs.append(
-                dict(about, model='PCA', options={}, lr=0.0, weight_decay=0.0, seed=0, epochs=0)
-            )
-        for name, lr, weight_decay, seed in itertools.product(names, rates, decays, seeds):
-            jobs.append(
-                dict(
-                    about,
-                    model=name,
-                    options=models[name],
-                    lr=lr,
-                    weight_decay=weight_decay,
-                    seed=seed,
-                    epochs=epochs,
-                )
-            )
+    runs = [
+        dict(model=name, options=models[name], lr=lr, weight_decay=weight_decay, seed=seed)
+        for name, lr, weight_decay, seed in itertools.product(names, rates, decays, seeds)
+    ]
+    epochs = check_size('epochs', epochs)
+    plain = dict(model='PCA', options={}, lr=0.0, weight_decay=0.0, seed=0, epochs=0)
+    jobs = []
+    for latent_dim, dataset in itertools.product(dims, about):
+        where = dict(dataset, latent_dim=latent_dim)
+        jobs += [where | plain] if pca else []
+        jobs += [dict(where, **run, epochs=epochs) for run in runs]
     return jobs
 
 # %% ../nbs/41_experiments.ipynb #c892118f
@@ -121,32 +121,17 @@ def measure(
     dataset,  # a Dataset
     seed: int = 0,  # of the images drawn for recall, and of the noise
 ) -> dict:  # numbers by name; recall_curve and recall_curve_paper are lists, by CURVE
-    "Return all that the tables need about one model, by the paper's definitions and by the right ones."
-    x, y, clip = dataset.x_test, dataset.y_test, dataset.data_range == (0, 1)
-    codes = codes_of(model, x)
+    "Return all that the tables need about one model, by the paper's definitions and the right ones."
+    x, clip = dataset.x_test, dataset.data_range == (0, 1)
+    latents = codes_of(model, x)
     errors = image_scores(model, x, squared_errors, clip=clip)
     row = dict(
-        dead_units=int((codes == codes[0]).all(0).sum()),
+        dead_units=int((latents == latents[0]).all(0).sum()),
         reconstruction_mse=mean_error(errors),
         reconstruction_mse_paper=mean_error(errors, 'paper'),
-    )
-    for protocol, suffix in ((None, ''), ('paper', '_paper')):
-        try:
-            curve = recall_curve(
-                model, x, min(100, len(x) - 1), seed=seed, protocol=protocol, y=y
-            ).tolist()
-        except ValueError:
-            curve = [math.nan] * 100
-        row.update(
-            {
-                f'recall_at_10{suffix}': curve[9],
-                f'recall_curve{suffix}': [
-                    curve[k - 1] if k <= len(curve) else math.nan for k in CURVE
-                ],
-            }
-        )
-    row['accuracy_1nn'] = (
-        nearest_neighbor_accuracy(model, dataset) if dataset.labeled else math.nan
+        **_recalls(model, dataset, seed, None),
+        **_recalls(model, dataset, seed, 'paper'),
+        accuracy_1nn=nearest_neighbor_accuracy(model, dataset) if dataset.labeled else math.nan,
     )
     for noise in NOISES:
         noisy = add_noise(x, noise, seed)
@@ -154,6 +139,20 @@ def measure(
         row[f'denoising_mse_{noise}'] = mean_error(squared_errors(result, x))
         row[f'denoising_mse_{noise}_paper'] = mean_error(squared_errors(result, noisy), 'paper')
     return row
+
+
+def _recalls(model, dataset, seed, protocol):
+    "Recall at 10 and at the numbers in CURVE; NaN where there are no neighbors to speak of."
+    x, most = dataset.x_test, min(100, len(dataset.x_test) - 1)
+    drawn = dict(seed=seed, protocol=protocol, y=dataset.y_test)
+    try:
+        curve = recall_curve(model, x, most, **drawn).tolist()
+    except ValueError:
+        curve = []
+    curve += [math.nan] * (100 - len(curve))
+    suffix = '_paper' if protocol == 'paper' else ''
+    kept = [curve[k - 1] for k in CURVE]
+    return {f'recall_at_10{suffix}': curve[9], f'recall_curve{suffix}': kept}
 
 # %% ../nbs/41_experiments.ipynb #1ba06c54
 @lru_cache(1)
@@ -163,9 +162,24 @@ def _load(name, data_root):
     return dataset, checksum(dataset)
 
 
+def _data_of(job, data_root):
+    "The data set that a job is about; `ValueError` if what there is has another checksum."
+    name, data = job['dataset'], job['data']
+    # the files may have changed since they were loaded
+    if _load(name, data_root)[1] != data:
+        _load.cache_clear()
+    dataset, found = _load(name, data_root)
+    if found != data:
+        raise ValueError(
+            f'the data set {name} is not the one that the jobs are about: its checksum is '
+            f'{found}, theirs {data}'
+        )
+    return dataset
+
+
 @contextmanager
 def _kept_state(threads):
-    "Let a block change torch's random numbers, and set its number of threads; both are as before afterwards."
+    "Let a block draw random numbers and set the number of threads; both are put back afterwards."
     before = torch.get_num_threads()
     if threads:
         torch.set_num_threads(threads)
@@ -175,81 +189,70 @@ def _kept_state(threads):
     finally:
         torch.set_num_threads(before)
 
-
+# %% ../nbs/41_experiments.ipynb #b2b93270
 def _measure(model, dataset, seed, history):
     "All measures of a trained model; of one that is lost, NaN."
     if math.isfinite(sum(history['train_losses']) + sum(history['test_losses'])):
         return measure(model, dataset, seed)
     nothing = [math.nan] * len(CURVE)
-    return dict(
-        dead_units=0,
-        **dict.fromkeys(NUMBERS, math.nan),
-        recall_curve=nothing,
-        recall_curve_paper=nothing,
-    )
+    curves = dict(recall_curve=nothing, recall_curve_paper=nothing)
+    return dict(dead_units=0, **dict.fromkeys(NUMBERS, math.nan), **curves)
+
+
+def _fitted_pca(job, dataset):
+    "PCA for a job, and what stands for its history."
+    start = time.perf_counter()
+    pca = PCA(job['latent_dim'], random_state=0).fit(dataset.x_train.cpu().numpy())
+    seconds, size = time.perf_counter() - start, pca.components_.size + pca.mean_.size
+    return pca, dict(parameters=size, train_losses=[], test_losses=[], training_seconds=seconds)
 
 
 def _train(jobs, dataset, folder, device, compile, progress):
-    "Train models for jobs that differ only in their seed, from checkpoints if there are any; return models and histories."
+    "Models and histories for jobs that differ only in their seed; goes on from checkpoints."
     job = jobs[0]
     if job['model'] == 'PCA':
-        start, pca = (
-            time.perf_counter(),
-            PCA(job['latent_dim'], random_state=0).fit(dataset.x_train.cpu().numpy()),
-        )
-        return [
-            (
-                pca,
-                dict(
-                    parameters=pca.components_.size + pca.mean_.size,
-                    train_losses=[],
-                    test_losses=[],
-                    training_seconds=time.perf_counter() - start,
-                ),
-            )
-        ]
-    make = lambda: AutoEncoder(
-        dataset.in_features, job['latent_dim'], protocol='paper', **job['options']
-    )
-
-    def fit():
-        return fit_many(
-            make,
-            dataset,
-            [job['seed'] for job in jobs],
-            job['epochs'],
-            job['lr'],
-            job['weight_decay'],
-            protocol='paper',
-            device=device,
-            compile=compile,
-            checkpoint=folder / 'training',
-            resume=True,
-            progress=progress,
-        )
-
+        return [_fitted_pca(job, dataset)]
+    sizes = dataset.in_features, job['latent_dim']
+    make = lambda: AutoEncoder(*sizes, protocol='paper', **job['options'])
+    settings = {name: job[name] for name in ('epochs', 'lr', 'weight_decay')}
+    settings |= dict(protocol='paper', device=device, compile=compile)
+    kept = dict(checkpoint=folder / 'training', resume=True, progress=progress)
+    seeds = [job['seed'] for job in jobs]
     try:
-        members = fit()
+        members = fit_many(make, dataset, seeds, **settings, **kept)
     # checkpoints of another version of the library, perhaps; other mistakes come again
     except ValueError:
         shutil.rmtree(folder / 'training', ignore_errors=True)
-        members = fit()
+        members = fit_many(make, dataset, seeds, **settings, **kept)
     if members[-1].history.interrupted:
         raise KeyboardInterrupt
-    return [
-        (
-            m.model,
-            dict(
-                parameters=sum(p.numel() for p in m.model.parameters()),
-                train_losses=m.history.train_loss,
-                test_losses=m.history.test_loss,
-                training_seconds=sum(m.history.seconds),
-            ),
-        )
-        for m in members
-    ]
+    return [(m.model, _about(m)) for m in members]
 
 
+def _about(member):
+    "What a job keeps of its training."
+    return dict(
+        parameters=sum(p.numel() for p in member.model.parameters()),
+        train_losses=member.history.train_loss,
+        test_losses=member.history.test_loss,
+        training_seconds=sum(member.history.seconds),
+    )
+
+
+def _do(jobs, dataset, folder, store, device, compile, progress):
+    "Train jobs that differ only in their seed, measure and store those that are missing."
+    dataset, start = dataset.to(device), time.perf_counter()
+    compile = compile and record_of(jobs[0]['options']['layer']).compiles
+    trained = _train(jobs, dataset, folder, device, compile, progress)
+    seconds, missing = (time.perf_counter() - start) / len(jobs), store.missing(jobs)
+    for job, (model, history) in zip(jobs, trained):
+        if job not in missing:
+            continue
+        start = time.perf_counter()
+        result = {**history, **_measure(model, dataset, job['seed'], history)}
+        store.write(job, result, seconds + time.perf_counter() - start, device)
+
+# %% ../nbs/41_experiments.ipynb #bff5f9da
 def run_group(
     jobs,  # from grid; they differ in their seed only
     store,  # a Store
@@ -259,22 +262,19 @@ def run_group(
     compile: bool = False,  # let torch.compile fuse the operations of wavelets
     progress: bool = False,  # show a progress bar for the training
 ):
-    "Train, measure and store the jobs that are missing; goes on with what was begun. `BlockingIOError` while another process does it, `ValueError` if the data are not the jobs', or the device is not there."
+    "Train, measure and store the jobs that are missing; `BlockingIOError` if another process does."
     device = check_device(device)
     if threads is not None:
         check_size('threads', threads)
-    folder = (
-        store.unfinished
-        / digest({name: value for name, value in jobs[0].items() if name != 'seed'})[:20]
-    )
+    setting = {name: value for name, value in jobs[0].items() if name != 'seed'}
+    folder = store.unfinished / digest(setting)[:20]
     if not folder.exists() and not store.missing(jobs):
         return
     with ExitStack() as held:
         try:
             folder.mkdir(parents=True, exist_ok=True)
-            held.enter_context(
-                locked(folder, f'the training of {jobs[0]["model"]} on {jobs[0]["dataset"]}')
-            )
+            what = f'the training of {jobs[0]["model"]} on {jobs[0]["dataset"]}'
+            held.enter_context(locked(folder, what))
         except FileNotFoundError as error:
             raise BlockingIOError(
                 f'{folder} has just been removed by another process: run again'
@@ -294,40 +294,6 @@ def run_group(
     with suppress(OSError):
         folder.rmdir()  # unless another process has come
 
-
-def _data_of(job, data_root):
-    "The data set that a job is about; `ValueError` if what there is has another checksum."
-    name, data = job['dataset'], job['data']
-    # the files may have changed since they were loaded
-    if _load(name, data_root)[1] != data:
-        _load.cache_clear()
-    dataset, found = _load(name, data_root)
-    if found != data:
-        raise ValueError(
-            f'the data set {name} is not the one that the jobs are about: its checksum is {found}, theirs {data}'
-        )
-    return dataset
-
-
-def _do(jobs, dataset, folder, store, device, compile, progress):
-    "Train jobs that differ only in their seed, measure and store those that are missing."
-    dataset, start = dataset.to(device), time.perf_counter()
-    trained = _train(
-        jobs,
-        dataset,
-        folder,
-        device,
-        compile and record_of(jobs[0]['options']['layer']).compiles,
-        progress,
-    )
-    seconds, missing = (time.perf_counter() - start) / len(jobs), store.missing(jobs)
-    for job, (model, history) in zip(jobs, trained):
-        if job not in missing:
-            continue
-        start = time.perf_counter()
-        result = {**history, **_measure(model, dataset, job['seed'], history)}
-        store.write(job, result, seconds + time.perf_counter() - start, device)
-
 # %% ../nbs/41_experiments.ipynb #68f1f525
 ENGINES = 'here', 'loky', 'dask', 'ray'
 PATIENCE = 3.0  # seconds to wait for the first word of a cluster
@@ -342,29 +308,12 @@ def _answers(engine, scheme, host, port):
         if engine == 'dask':
             return connection.recv(1) != b''  # a scheduler says hello
         # gRPC: HTTP/2, empty settings
-        connection.sendall(
-            b'PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n' + bytes([0, 0, 0, 4, 0, 0, 0, 0, 0])
-        )
+        connection.sendall(b'PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n\0\0\0\4\0\0\0\0\0')
         return connection.recv(9)[3:4] == b'\4'  # and the other side's
 
 
-def check_engine(
-    engine: str,  # a name in ENGINES
-    address: str = None,  # of a Dask or Ray cluster, or None for one on this machine
-    # how many processes an engine on this machine has, or None for one for each core
-    workers: int = None,
-):
-    "Raise a `ValueError` for what cannot be or is not installed, a `ConnectionError` if no cluster answers at the address within some seconds."
-    lookup(ENGINES, engine, 'engine')
-    if workers is not None:
-        check_size('workers', workers, most=4 * os.cpu_count())
-    if address and engine not in ('dask', 'ray'):
-        raise ValueError(f"address is for the engines 'dask' and 'ray', not {engine!r}")
-    package = {'dask': 'distributed', 'ray': 'ray'}.get(engine)
-    if package and not find_spec(package):
-        raise ValueError(f"the engine {engine!r} is not installed: pip install 'kae_nb[{engine}]'")
-    if not address or (engine, address) == ('ray', 'auto'):
-        return
+def _check_address(engine, address):
+    "A `ValueError` for what is no address, a `ConnectionError` if no cluster answers there."
     try:
         parts = urlsplit(address if '://' in address else f'//{address}')
         host, port = parts.hostname, parts.port
@@ -375,17 +324,35 @@ def check_engine(
             f'address (--address) must be HOST:PORT of a {engine} cluster, got {address!r}'
         )
     try:
-        found = _answers(engine, parts.scheme, host, port)
+        found, reason = _answers(engine, parts.scheme, host, port), ', but somebody else'
     except OSError as error:
         found, reason = False, f': {error.strerror or error}'
-    else:
-        reason = ', but somebody else'
     if not found:
         raise ConnectionError(
-            f'no {engine} cluster answers at {address!r}{reason}; give another address (--address), or none for a cluster on this machine'
+            f'no {engine} cluster answers at {address!r}{reason}; give another address '
+            '(--address), or none for a cluster on this machine'
         )
 
 
+def check_engine(
+    engine: str,  # a name in ENGINES
+    address: str = None,  # of a Dask or Ray cluster, or None for one on this machine
+    # how many processes an engine on this machine has, or None for one for each core
+    workers: int = None,
+):
+    "`ValueError` for what cannot be, `ConnectionError` if no cluster answers at the address."
+    lookup(ENGINES, engine, 'engine')
+    if workers is not None:
+        check_size('workers', workers, most=4 * os.cpu_count())
+    if address and engine not in ('dask', 'ray'):
+        raise ValueError(f"address is for the engines 'dask' and 'ray', not {engine!r}")
+    package = {'dask': 'distributed', 'ray': 'ray'}.get(engine)
+    if package and not find_spec(package):
+        raise ValueError(f"the engine {engine!r} is not installed: pip install 'kae_nb[{engine}]'")
+    if address and (engine, address) != ('ray', 'auto'):
+        _check_address(engine, address)
+
+# %% ../nbs/41_experiments.ipynb #96a9d71a
 def _end_idle_workers():
     "End joblib's processes, which would wait for more work for five minutes and keep their memory."
     get_reusable_executor(reuse=True).shutdown()
@@ -400,9 +367,8 @@ def _start(running, name, address, workers):
         from dask.distributed import Client
 
         local = dict(n_workers=workers, threads_per_worker=1, dashboard_address=None)
-        client = running.enter_context(
-            Client(address, timeout=PATIENCE) if address else Client(**local)
-        )
+        client = Client(address, timeout=PATIENCE) if address else Client(**local)
+        running.enter_context(client)
         # Ctrl-C is for this process
         if not address:
             client.run(exec, 'import signal; signal.signal(signal.SIGINT, signal.SIG_IGN)')
@@ -411,9 +377,8 @@ def _start(running, name, address, workers):
     from ray.util.joblib import register_ray
 
     running.callback(ray.shutdown)
-    ray.init(
-        address=address, **({} if address else dict(num_cpus=workers, include_dashboard=False))
-    )
+    local = {} if address else dict(num_cpus=workers, include_dashboard=False)
+    ray.init(address=address, **local)
     register_ray()
     return dict(backend='ray', n_jobs=-1 if address else workers)
 
@@ -425,9 +390,8 @@ def _engine(name, address, workers):
         running.callback(random.setstate, random.getstate())  # which Dask and Ray draw from
         # Ray takes this signal for itself
         if threading.current_thread() is threading.main_thread():
-            running.callback(
-                signal.signal, signal.SIGTERM, signal.getsignal(signal.SIGTERM) or signal.SIG_DFL
-            )
+            before = signal.getsignal(signal.SIGTERM) or signal.SIG_DFL
+            running.callback(signal.signal, signal.SIGTERM, before)
         try:
             settings = _start(running, name, address, workers)
         except Exception as error:
@@ -437,25 +401,17 @@ def _engine(name, address, workers):
         with joblib.parallel_config(**settings):
             yield
 
+# %% ../nbs/41_experiments.ipynb #320c612b
+def effort(
+    job: dict,  # from grid
+) -> float:  # relative to others
+    "Return roughly how long a job takes."
+    if 'layer' not in job['options']:
+        return 0.5
+    own = record_of(job['options']['layer']).effort
+    return 0.5 + own * job['epochs'] / 10 * max(1, job['latent_dim'] / 16)
 
-def _work(url, jobs, *options):
-    "`run_group` in a worker; returns the error, if there is one, since what an engine raises is about the engine."
-    try:
-        run_group(jobs, Store(url), *options)
-    except Exception as error:
-        return error
-
-
-def effort(job):
-    "Return roughly how long a job takes, relative to others."
-    layer = job['options'].get('layer')
-    return 0.5 + (
-        record_of(layer).effort * job['epochs'] / 10 * max(1, job['latent_dim'] / 16)
-        if layer
-        else 0
-    )
-
-
+# %% ../nbs/41_experiments.ipynb #302c0bcc
 @contextmanager
 def _watched(jobs, store, progress):
     "Show a progress bar for jobs while they appear in the store."
@@ -485,65 +441,25 @@ def _watched(jobs, store, progress):
                 watcher.join()
             look()
 
+# %% ../nbs/41_experiments.ipynb #bc6fce96
+def _work(url, jobs, *options):
+    "`run_group` in a worker; returns its error, since what an engine raises is about the engine."
+    try:
+        run_group(jobs, Store(url), *options)
+    except Exception as error:
+        return error
 
-def run_grid(
-    jobs,  # from grid
-    store,  # a Store
-    data_root=None,  # folder with the data, see load_dataset
-    engine: str = 'here',  # 'here', 'loky', 'dask' or 'ray'
-    address: str = None,  # of a Dask or Ray cluster, or None for one on this machine
-    # how many processes an engine on this machine has, or None for one for each core
-    workers: int = None,
-    device='cpu',  # where to train and measure
-    threads: int = None,  # CPU threads of each worker, or None for an equal share of the cores
-    # let torch.compile fuse the operations of wavelets: needs a C++ compiler
-    compile: bool = False,
-    progress: bool = True,  # show a progress bar
-):
-    "Do the jobs that are missing in the store, cheap ones first. Errors of `check_engine`; the first error of a group, when all others are done; `OSError` if nothing can be written, or workers die again and again."
-    check_engine(engine, address, workers)
-    if engine == 'here':
-        device = check_device(device)
-    if threads is not None:
-        check_size('threads', threads)
-    if engine != 'here' and store.private:
-        raise ValueError(
-            f'the store {store.url!r} is in the memory of this process, where no worker of {engine!r} can reach it: give a folder'
-        )
-    workers = os.cpu_count() if workers is None else workers
-    if threads is None and engine != 'here' and not address:
-        threads = max(1, os.cpu_count() // workers)
-    # workers may be elsewhere
-    if data_root is not None:
-        data_root = os.path.abspath(os.path.expanduser(data_root))
 
-    def groups():
-        found = {}
-        for job in store.missing(jobs):
-            found.setdefault(digest({**job, 'seed': None}), []).append(job)
-        return sorted(found.values(), key=lambda group: effort(group[0]))
-
-    with warnings.catch_warnings():
-        warnings.filterwarnings('once', '.* is damaged or was not written by kae_nb')
-        store.tidy()
-        there = store.read()  # all of it, to report what does not belong there
-        missing = [job for job in jobs if job_key(job) not in there]
-        options = data_root, device, threads, compile
-        try:
-            with _watched(missing, store, progress and len(missing) > 0):
-                if engine == 'here':
-                    errors = _do_here(groups, store, options, progress)
-                else:
-                    errors = _share_out(groups, store, options, engine, address, workers)
-        finally:
-            _load.cache_clear()
-    store.tidy()
-    if errors:
-        raise errors[0]
+def _groups(jobs, store):
+    "The jobs that are missing, in groups that differ in their seed only, cheap ones first."
+    found = {}
+    for job in store.missing(jobs):
+        found.setdefault(digest({**job, 'seed': None}), []).append(job)
+    return sorted(found.values(), key=lambda group: effort(group[0]))
 
 
 def _do_here(groups, store, options, progress):
-    "Do the groups one after the other, then those that another process had in hand and did not finish; return the errors of groups."
+    "Do the groups in turn, then those that another process held and did not finish; their errors."
     errors, told = {}, False
     while left := [group for group in groups() if job_key(group[0]) not in errors]:
         held = []
@@ -572,27 +488,77 @@ def _share_out(groups, store, options, engine, address, workers):
         try:
             with _engine(engine, address, workers):
                 while left := groups():
-                    errors = joblib.Parallel(batch_size=1)(
-                        joblib.delayed(_work)(url, group, *options) for group in left
-                    )
-                    failed = [
-                        error
-                        for error in errors
-                        if error is not None and not isinstance(error, BlockingIOError)
-                    ]
-                    if failed:
+                    tasks = [joblib.delayed(_work)(url, group, *options) for group in left]
+                    errors = list(filter(None, joblib.Parallel(batch_size=1)(tasks)))
+                    if failed := [e for e in errors if not isinstance(e, BlockingIOError)]:
                         return failed
-                    if not any(errors):
+                    if not errors:
                         break  # none is held by another process
                     time.sleep(1)
         except Exception as error:
             if address and isinstance(error, ConnectionError):
                 raise
             warnings.warn(
-                f'the engine {engine!r} failed ({type(error).__name__}: {error}); starting it again for what is missing'
+                f'the engine {engine!r} failed ({type(error).__name__}: {error}); '
+                'starting it again for what is missing'
             )
     if left := groups():
         raise ChildProcessError(
-            f'the workers of {engine!r} failed three times; {sum(map(len, left))} jobs are still missing: run again, or with fewer workers if memory is short'
+            f'the workers of {engine!r} failed three times; {sum(map(len, left))} jobs are still '
+            'missing: run again, or with fewer workers if memory is short'
         )
     return []
+
+# %% ../nbs/41_experiments.ipynb #dce28d48
+def run_grid(
+    jobs,  # from grid
+    store,  # a Store
+    data_root=None,  # folder with the data, see load_dataset
+    engine: str = 'here',  # 'here', 'loky', 'dask' or 'ray'
+    address: str = None,  # of a Dask or Ray cluster, or None for one on this machine
+    # how many processes an engine on this machine has, or None for one for each core
+    workers: int = None,
+    device='cpu',  # where to train and measure
+    threads: int = None,  # CPU threads of each worker, or None for an equal share of the cores
+    # let torch.compile fuse the operations of wavelets: needs a C++ compiler
+    compile: bool = False,
+    progress: bool = True,  # show a progress bar
+):
+    "Do the jobs that are missing in the store, cheap ones first; the first error comes last."
+    check_engine(engine, address, workers)
+    if engine == 'here':
+        device = check_device(device)
+    if threads is not None:
+        check_size('threads', threads)
+    if engine != 'here' and store.private:
+        raise ValueError(
+            f'the store {store.url!r} is in the memory of this process, where no worker of '
+            f'{engine!r} can reach it: give a folder'
+        )
+    workers = os.cpu_count() if workers is None else workers
+    if threads is None and engine != 'here' and not address:
+        threads = max(1, os.cpu_count() // workers)
+    # workers may be elsewhere
+    if data_root is not None:
+        data_root = os.path.abspath(os.path.expanduser(data_root))
+
+    def groups():
+        return _groups(jobs, store)
+
+    with warnings.catch_warnings():
+        warnings.filterwarnings('once', '.* is damaged or was not written by kae_nb')
+        store.tidy()
+        there = store.read()  # all of it, to report what does not belong there
+        missing = [job for job in jobs if job_key(job) not in there]
+        options = data_root, device, threads, compile
+        try:
+            with _watched(missing, store, progress and len(missing) > 0):
+                if engine == 'here':
+                    errors = _do_here(groups, store, options, progress)
+                else:
+                    errors = _share_out(groups, store, options, engine, address, workers)
+        finally:
+            _load.cache_clear()
+    store.tidy()
+    if errors:
+        raise errors[0]
