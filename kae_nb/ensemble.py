@@ -114,7 +114,7 @@ class EachLayer(nn.Module):
 def is_wide(
     layer,  # a module
 ) -> bool:  # whether WideLayer computes what its forward computes
-    "Return whether a layer is a plain matrix product behind a basis that is the same for all models."
+    "Return whether a layer is a matrix product behind a basis that is the same for all."
     kind = type(layer)
     if kind is nn.Linear:
         return True
@@ -129,7 +129,7 @@ def is_wide(
 def attributes_of(
     model,  # a module
 ) -> list:  # a text for each of its parts
-    "Return what the parts of a module hold beside parameters, buffers and the mode, as texts to be compared."
+    "Return what a module holds beside parameters, buffers and the mode, as texts."
     apart = ('_parameters', '_buffers', '_modules', 'training')
     return [
         repr({name: value for name, value in vars(part).items() if name not in apart})

@@ -121,7 +121,7 @@ def measure(
     dataset,  # a Dataset
     seed: int = 0,  # of the images drawn for recall, and of the noise
 ) -> dict:  # numbers by name; recall_curve and recall_curve_paper are lists, by CURVE
-    "Return all that the tables need about one model, by the paper's definitions and the right ones."
+    "Return all that the tables need about one model, by the paper's and the right definitions."
     x, clip = dataset.x_test, dataset.data_range == (0, 1)
     latents = codes_of(model, x)
     errors = image_scores(model, x, squared_errors, clip=clip)
@@ -262,7 +262,7 @@ def run_group(
     compile: bool = False,  # let torch.compile fuse the operations of wavelets
     progress: bool = False,  # show a progress bar for the training
 ):
-    "Train, measure and store the jobs that are missing; `BlockingIOError` if another process does."
+    "Train, measure and store what is missing; `BlockingIOError` if another process does."
     device = check_device(device)
     if threads is not None:
         check_size('threads', threads)
@@ -354,7 +354,7 @@ def check_engine(
 
 # %% ../nbs/41_experiments.ipynb #96a9d71a
 def _end_idle_workers():
-    "End joblib's processes, which would wait for more work for five minutes and keep their memory."
+    "End joblib's processes, which would wait five minutes for more work, and keep memory."
     get_reusable_executor(reuse=True).shutdown()
 
 
@@ -480,7 +480,7 @@ def _do_here(groups, store, options, progress):
 
 
 def _share_out(groups, store, options, engine, address, workers):
-    "Let workers do the groups; start the engine again where it fails; return the errors of groups."
+    "Let workers do the groups; start the engine again where it fails; return their errors."
     url = os.path.abspath(store.path) if store.local else store.url
     for attempt in range(3):
         if not groups():

@@ -37,7 +37,7 @@ def job_key(
 
 # %% ../nbs/40_store.ipynb #5d3d8932
 def begun_jobs(folder):
-    "The jobs whose training was begun in a folder; none if there is no list of them that can be trusted."
+    "Return the jobs whose training was begun in a folder; none if no list can be trusted."
     try:
         return read_json(folder / 'jobs.json')['jobs']
     except FileNotFoundError:
@@ -79,7 +79,8 @@ class Store:
             self.fs, self.path = url_to_fs(self.url)
         except Exception as error:
             raise ValueError(
-                f'the store {self.url!r} cannot be opened ({" ".join(str(error).split())}); it must be a folder or an address that fsspec knows'
+                f'the store {self.url!r} cannot be opened ({" ".join(str(error).split())}); '
+                'it must be a folder or an address that fsspec knows'
             ) from error
         if self.local and os.path.exists(self.path) and not os.path.isdir(self.path):
             raise NotADirectoryError(f'the store {self.url!r} must be a folder, and is a file')
@@ -161,7 +162,7 @@ class Store:
         self,
         keys=None,  # which, or None for all that are there
     ) -> dict:  # records by key
-        "Return the finished jobs; warns of files that are damaged, foreign or not readable, and leaves them out."
+        "Return the finished jobs; warns of files that cannot be read, and leaves them out."
         keys = self.keys() if keys is None else self.keys().intersection(keys)
         records = {}
         for path, content in self._contents(
@@ -209,7 +210,7 @@ class Store:
         return [job for job in jobs if job_key(job) not in there]
 
     def tidy(self):
-        "Remove what killed processes of this machine left behind: half-written files, and unfinished trainings of jobs that are finished."
+        "Remove what killed processes left: half-written files, trainings of finished jobs."
         if self.local:
             remove_leftovers(self.path)
         finished = self.keys()
@@ -257,7 +258,7 @@ def as_frame(
 
 # %% ../nbs/40_store.ipynb #b23de503
 def _header(sha256):
-    "The first bytes of a results file: a gzip header whose comment is the digest of all that follows."
+    "The first bytes of a results file: a gzip header with the digest of what follows."
     return bytes([0x1F, 0x8B, 8, 0x10, 0, 0, 0, 0, 2, 255]) + f'sha256 {sha256}\0'.encode()
 
 
@@ -265,7 +266,7 @@ def pack(
     records,  # from Store.read
     path,  # ….csv.gz
 ):
-    "Write records to one compressed CSV file that loses nothing, columns in full precision, with a digest; `ValueError` if there are none, `OSError` if it cannot be written."
+    "Write records to one compressed CSV file that loses nothing; `ValueError` if there are none."
     if not records:
         raise ValueError('no results to write')
     frame = as_frame(records)
@@ -292,7 +293,7 @@ def _unzipped(content):
 
 
 def _check_results(frame):
-    "`ValueError` for a table without rows, without a column of results, or with another type in it."
+    "`ValueError` for a table without rows, or with a column missing or of another type."
     if frame.empty:
         raise ValueError('it has no rows')
 
@@ -329,7 +330,7 @@ def _check_results(frame):
 def unpack(
     path,  # a file that pack wrote
 ) -> pd.DataFrame:  # as from as_frame
-    "Return the table in a file; `FileNotFoundError` if it is not there, `ValueError` if it is damaged or no results file; warns if it has no digest."
+    "Return the table in a file; `ValueError` if it is damaged; warns if it has no digest."
     if not Path(path).is_file():
         raise FileNotFoundError(
             f'no results file {str(path)!r}{", it is a folder" if Path(path).is_dir() else ""}'
@@ -370,7 +371,7 @@ def restore(
     frame,  # from unpack
     store,  # a Store
 ):
-    "Write the jobs of a table into a store that lacks them, so that work goes on where another machine left it; `OSError` if they cannot be written."
+    "Write the jobs of a table into a store that lacks them; `OSError` if that fails."
     job_columns, about = (
         [
             'dataset',

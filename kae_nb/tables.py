@@ -103,36 +103,28 @@ def title_of(
 
 # %% ../nbs/42_tables.ipynb #fe7e645d
 def summarize(
-    frame,  # results, from as_frame or unpack
+    frame: pd.DataFrame,  # results, from as_frame or unpack
     metric: str,  # a name in METRICS
     protocol: str = None,  # None, or 'paper' for the paper's definition of the metric
-) -> pd.DataFrame:  # indexed by dataset, latent_dim and model; columns mean, std, seeds, lr, weight_decay, settings
-    "Return, for each model, mean and standard deviation over seeds of its best setting; `ValueError` for an unknown metric or protocol, and for results without it."
+) -> pd.DataFrame:  # mean, std, seeds, lr, weight_decay, settings of each model
+    "Return mean and standard deviation over seeds, for the best setting of each model."
     _, more, _ = lookup(METRICS, metric, 'metric')
-    column = (
-        f'{metric}_paper'
-        if check_protocol(protocol) == 'paper' and metric != 'accuracy_1nn'
-        else metric
-    )
+    by_paper = check_protocol(protocol) == 'paper' and metric != 'accuracy_1nn'
+    column = f'{metric}_paper' if by_paper else metric
     if column not in frame:
         raise ValueError(f'these results have no {column}')
     by = ['dataset', 'latent_dim', 'model']
-    settings = (
-        frame.groupby([*by, 'lr', 'weight_decay'])[column]
-        .agg(mean=lambda values: values.mean(skipna=False), std='std', seeds='size')
-        .reset_index('lr')
-        .reset_index('weight_decay')
-    )
-    best = (
-        settings.sort_values('mean', ascending=not more, na_position='last', kind='stable')
-        .groupby(level=by)
-        .head(1)
-    )
+    each = frame.groupby([*by, 'lr', 'weight_decay'])[column]
+    # a setting with a lost run has no mean
+    settings = each.agg(mean=lambda values: values.mean(skipna=False), std='std', seeds='size')
+    settings = settings.reset_index(['lr', 'weight_decay'])
+    ranked = settings.sort_values('mean', ascending=not more, na_position='last', kind='stable')
+    best = ranked.groupby(level=by).head(1)
     return best.assign(settings=settings.groupby(level=by).size()).sort_index()
 
-
+# %% ../nbs/42_tables.ipynb #70038d4c
 def compare(
-    frame,  # results, from as_frame or unpack
+    frame: pd.DataFrame,  # results, from as_frame or unpack
     metric: str,  # a name in METRICS
 ) -> pd.DataFrame:  # as from summarize, with columns published, difference and within
     "Return our numbers by the paper's definition beside the paper's, where it has one."
@@ -149,98 +141,85 @@ def in_order(
     return [*MODELS, *dict.fromkeys(model for model in models if model not in (*MODELS, 'PCA'))]
 
 # %% ../nbs/42_tables.ipynb #446021ae
-def table(
-    frame,  # results, from as_frame or unpack
-    metric: str,  # a name in METRICS
-    # 'paper' for its definition and its numbers beside ours; None for the right definition
-    protocol: str = 'paper',
-):  # a pandas Styler; its data are texts
-    "Return a table of means and standard deviations, a row for each data set and model, best in bold."
-    title, more, within = lookup(METRICS, metric, 'metric')
-    ours, theirs = summarize(frame, metric, protocol), published().loc[metric].published
-    digits, columns, bold = 3 if more else 4, {}, set()
+def _shown(value, digits):
+    "A number in a table; a dash where nothing was measured."
+    return '–' if pd.isna(value) else f'{value:.{digits}f}'
+
+
+def _column(mean, std, known, metric):
+    "The texts of one data set and size, ours and the paper's, by model; and the best of each."
+    _, more, within = METRICS[metric]
+    digits = 3 if more else 4
+    models = [model for model in in_order(mean.index) if model in mean.index]
+    kaes = [model for model in models if model.startswith('KAE')]
 
     def best(means):
         return (means.idxmax() if more else means.idxmin()) if means.notna().any() else None
 
-    def number(value, sign=''):
-        return '–' if pd.isna(value) else f'{value:{sign}.{digits}f}'  # not measured
+    # a single seed has no spread
+    ours = {
+        model: _shown(mean[model], digits)
+        + ('' if pd.isna(std[model]) else f' ± {_shown(std[model], digits)}')
+        for model in models
+    }
+    if kaes and 'AE' in models:
+        ours['Improve'] = _shown(abs(mean[best(mean[kaes]) or 'AE'] - mean['AE']), digits)
+    if 'PCA' in mean.index:
+        ours['PCA'] = _shown(mean['PCA'], digits)
+    if known is None:
+        return dict(ours=(ours, best(mean[models])))
+    far = {
+        model: bool(abs(mean[model] - known[model]) > within) for model in models if model in known
+    }
+    paper = {
+        model: f'{known[model]:.3f}' + ' !' * far.get(model, False)
+        for model in [*models, 'Improve']
+        if model in known
+    }
+    winner = best(known[[model for model in MODELS if model in known]])
+    return dict(ours=(ours, best(mean[models])), paper=(paper, winner))
 
-    def spread(value):
-        return '' if pd.isna(value) else f' ± {number(value)}'  # a single seed has none
 
-    for dataset, dim in ours.index.droplevel('model').unique():
-        mean, std = ours.loc[dataset, dim]['mean'], ours.loc[dataset, dim]['std']
-        models = [model for model in in_order(mean.index) if model in mean.index]
-        kaes = [model for model in models if model.startswith('KAE')]
-
-        def put(column, texts, winner=None):
-            columns.setdefault((f'{dim} numbers', column), {}).update(
-                {(dataset, model): text for model, text in texts.items()}
-            )
-            if winner:
-                bold.add(((dataset, winner), (f'{dim} numbers', column)))
-
-        put(
-            'ours',
-            {model: number(mean[model]) + spread(std[model]) for model in models},
-            best(mean[models]),
-        )
-        if kaes and 'AE' in models:
-            put('ours', {'Improve': number(abs(mean[best(mean[kaes]) or 'AE'] - mean['AE']))})
-        if 'PCA' in mean.index:
-            put('ours', {'PCA': number(mean['PCA'])})
-        if protocol == 'paper' and (dataset, dim, 'AE') in theirs.index:
-            known = theirs[dataset, dim]
-            put(
-                'paper',
-                {model: f'{known[model]:.3f}' for model in [*models, 'Improve'] if model in known},
-                best(known[list(MODELS)]),
-            )
-            difference = (mean[models] - known).reindex(
-                [model for model in models if model in known]
-            )
-            put(
-                'difference',
-                {
-                    model: number(value, '+') + ' !' * (abs(value) > within)
-                    for model, value in difference.items()
-                },
-            )
-    texts, order = (
-        pd.DataFrame(columns).fillna(''),
-        [*DATASETS, *sorted(set(ours.index.unique('dataset')) - set(DATASETS))],
-    )
-    rows = [
-        (dataset, model)
-        for dataset in order
-        for model in (*in_order(ours.index.unique('model')), 'Improve', 'PCA')
-        if (dataset, model) in texts.index
-    ]
-    texts, css = texts.loc[rows], pd.DataFrame('', index=rows, columns=texts.columns)
+def _styled(texts, bold, caption):
+    "A table of texts (data set, model) as a pandas Styler, with a row for the name of each data set."
+    css = pd.DataFrame('', index=texts.index, columns=texts.columns)
     for row, column in bold:
-        # the paper's best may not be among ours
-        if row in rows:
+        if row in texts.index:  # the paper's best may not be among ours
             css.loc[[row], [column]] = 'font-weight: bold'
-    css.index = texts.index = pd.MultiIndex.from_tuples(
-        [(title_of(dataset), model) for dataset, model in rows]
-    )
-    style = (
-        texts.style.apply(lambda _: css, axis=None)
-        .format(escape='html')
-        .format_index(escape='html')
-    )
-    style.set_table_styles(
-        [
-            dict(
-                selector='td, th',
-                props='text-align: right; padding: 0.1em 0.4em; white-space: nowrap; font-size: 0.8em; vertical-align: top',
-            )
-        ]
-    )
-    return style.set_caption(
-        f'{title}{", by the paper’s definition" if protocol == "paper" else ""}; {"more" if more else "less"} is better'
-    )
+    style = texts.style.apply(lambda _: css, axis=None).hide(axis=0, level=0)
+    style = style.format(escape='html').format_index(escape='html')
+    props = 'text-align: right; padding: 0.1em 0.4em; white-space: nowrap; font-size: 0.8em'
+    return style.set_table_styles([dict(selector='td, th', props=props)]).set_caption(caption)
+
+
+def table(
+    frame: pd.DataFrame,  # results, from as_frame or unpack
+    metric: str,  # a name in METRICS
+    # 'paper' for its definition and its numbers beside ours; None for the right definition
+    protocol: str = 'paper',
+):  # a pandas Styler; its data are texts
+    "Return means and standard deviations, a row for each data set and model, the best in bold."
+    title, more, _ = lookup(METRICS, metric, 'metric')
+    ours, theirs = summarize(frame, metric, protocol), published().loc[metric].published
+    columns, bold = {}, set()
+    for dataset, dim in ours.index.droplevel('model').unique():
+        own = ours.loc[dataset, dim]
+        compared = protocol == 'paper' and (dataset, dim, 'AE') in theirs.index
+        known = theirs[dataset, dim] if compared else None
+        name = title_of(dataset)
+        for who, (texts, winner) in _column(own['mean'], own['std'], known, metric).items():
+            column = columns.setdefault((f'{dim} numbers', who), {})
+            column |= {(name, name): ''} | {(name, model): text for model, text in texts.items()}
+            bold.add(((name, winner), (f'{dim} numbers', who)))
+    texts = pd.DataFrame(columns).fillna('')
+    sets = ours.index.unique('dataset')
+    names = [title_of(d) for d in (*DATASETS, *sorted(set(sets) - set(DATASETS))) if d in sets]
+    models = *in_order(ours.index.unique('model')), 'Improve', 'PCA'
+    rows = [(name, row) for name in names for row in (name, *models) if (name, row) in texts.index]
+    bold |= {((name, name), column) for name in names for column in texts.columns}
+    by = ', by the paper’s definition' if protocol == 'paper' else ''
+    caption = f'{title}{by}; {"more" if more else "less"} is better'
+    return _styled(texts.loc[rows], bold, caption)
 
 # %% ../nbs/42_tables.ipynb #0e0a7ccb
 def agreement(
@@ -250,48 +229,44 @@ def agreement(
     return pd.concat({metric: compare(frame, metric) for metric in METRICS}, names=['metric'])
 
 # %% ../nbs/42_tables.ipynb #75b0efd2
+def _mean_curves(frame, best, protocol):
+    "Mean recall by the number of neighbors, of the best setting of each model."
+    by = ['dataset', 'latent_dim', 'model', 'lr', 'weight_decay']
+    name = 'recall_curve_paper' if protocol == 'paper' else 'recall_curve'
+    curves = frame.set_index(by).sort_index()[name]
+    for key, own in best.iterrows():
+        runs = curves.loc[[(*key, own.lr, own.weight_decay)]].tolist()
+        yield key, [sum(values) / len(runs) for values in zip(*runs)]
+
+
 def plot_recall_curves(
-    frame,  # results, from as_frame or unpack
+    frame: pd.DataFrame,  # results, from as_frame or unpack
     protocol: str = 'paper',  # 'paper' for its definition, None for the right one
 ):
-    "Draw mean recall by the number of neighbors, of each model's best setting, a panel for each data set and size of the code; return the figure."
+    "Draw recall by the number of neighbors, a panel for each data set and size; return the figure."
     import matplotlib.pyplot as plt
 
     best = summarize(frame, 'recall_at_10', protocol)
-    curves = frame.set_index(
-        ['dataset', 'latent_dim', 'model', 'lr', 'weight_decay']
-    ).sort_index()['recall_curve_paper' if protocol == 'paper' else 'recall_curve']
-    panels = best.index.droplevel('model').unique()
-    figure, axes = plt.subplots(
-        1,
-        len(panels),
-        figsize=(3 * len(panels) + 1.2, 3),
-        sharey=True,
-        squeeze=False,
-        layout='constrained',
-    )
-    for ax, (dataset, dim) in zip(axes[0], panels):
-        part = best.loc[dataset, dim]
-        for k, model in enumerate([*in_order(best.index.unique('model')), 'PCA']):
-            if model not in part.index:
-                continue
-            runs = curves.loc[
-                [(dataset, dim, model, part.lr[model], part.weight_decay[model])]
-            ].tolist()
-            mean = [sum(values) / len(runs) for values in zip(*runs)]
-            ax.plot(
-                CURVE,
-                mean,
-                label=model,
-                **(
-                    dict(color='0.5', ls='--')
-                    if model == 'PCA'
-                    else dict(color=f'C{k}', marker='.')
-                ),
+    curves = dict(_mean_curves(frame, best, protocol))
+    models = [*in_order(best.index.unique('model')), 'PCA']
+    panels = list(best.index.droplevel('model').unique())
+    across = min(len(panels), 4)
+    down = -(-len(panels) // across)
+    style = dict(sharey=True, squeeze=False, layout='constrained')
+    figure, axes = plt.subplots(down, across, figsize=(3 * across + 1.2, 3 * down), **style)
+    for ax, panel in zip(axes.flat, panels):
+        for k, model in enumerate(models):
+            look = (
+                dict(color='0.5', ls='--') if model == 'PCA' else dict(color=f'C{k}', marker='.')
             )
-        ax.set_title(f'{title_of(dataset)}, {dim} numbers', parse_math=False)
+            if (*panel, model) in curves:
+                ax.plot(CURVE, curves[(*panel, model)], label=model, **look)
+        ax.set_title(f'{title_of(panel[0])}, {panel[1]} numbers', parse_math=False)
         ax.set(xlabel='neighbors retrieved', xscale='log')
         ax.xaxis.set_major_formatter('{x:g}')
-    axes[0][0].set_ylabel('recall')
+    for ax in axes.flat[len(panels) :]:
+        ax.axis('off')
+    for row in axes:
+        row[0].set_ylabel('recall')
     axes[0][-1].legend(frameon=False, fontsize=8, bbox_to_anchor=(1, 1), loc='upper left')
     return figure

@@ -54,7 +54,7 @@ def one_cycle(
     warm_up: float = 0.3,  # the part in which the rate rises
     start: float = 0.04,  # first rate, relative to the highest
 ) -> float:  # learning rate relative to the highest
-    "Return the rate of the one-cycle schedule: up along a cosine from `start` to 1, then down to 0."
+    "Return the rate of the one-cycle schedule: up along a cosine to 1, then down to 0."
     if progress < warm_up:
         return start + (1 - start) * (1 - math.cos(math.pi * progress / warm_up)) / 2
     return (1 + math.cos(math.pi * (progress - warm_up) / (1 - warm_up))) / 2
@@ -108,7 +108,7 @@ def image_orders(
     seed: int,  # of the random orders
     shuffle: bool,  # False: file order
 ):
-    "Yield, epoch by epoch without end, the order of the images: a permutation (n,), or None for file order."
+    "Yield, epoch by epoch without end, a permutation (n,), or None for file order."
     generator = torch.Generator().manual_seed(seed)
     while True:
         yield torch.randperm(n, generator=generator) if shuffle else None
