@@ -10,6 +10,8 @@ import json, signal, threading, time, warnings
 from contextlib import contextmanager
 from pathlib import Path
 
+from fastcore.basics import patch
+
 from kae_nb.files import (
     locked,
     read_tensors as read_checkpoint,
@@ -20,7 +22,7 @@ from kae_nb.files import (
 # %% ../nbs/06_checkpoints.ipynb #5c4ea1c9
 @contextmanager
 def interruption():
-    "Gives a function that tells whether Ctrl-C was pressed; pressed a second time, it raises `KeyboardInterrupt` as usual."
+    "Gives a function that tells if Ctrl-C was pressed; the second time is a `KeyboardInterrupt`."
     pressed = []
 
     def press(*_):
@@ -44,26 +46,25 @@ def interruption():
 
 # %% ../nbs/06_checkpoints.ipynb #8d1d8659
 class Checkpoints:
-    "The last two checkpoints of one run, in a folder; `FileExistsError` if there are some and the run is new."
+    "The last two checkpoints of a run; `FileExistsError` if it is new and the folder has some."
 
     def __init__(
         self,
         folder,  # where they are kept; made if need be
         run: dict,  # what the run is: settings, model, data
         resume: bool,  # whether to go on from what is there
-        seconds: float = 30.0,  # how long to wait between two checkpoints inside an epoch or after one
+        seconds: float = 30.0,  # how long to wait between two checkpoints
     ):
-        self.folder, self.run, self.seconds, self.last = (
-            Path(folder),
-            json.loads(json.dumps(run)),
-            seconds,
-            time.perf_counter(),
-        )
+        self.folder = Path(folder)
+        self.run = json.loads(json.dumps(run))  # as it comes back from a file
+        self.seconds = seconds
+        self.last = time.perf_counter()  # when one was written
+        self.found = None  # what `load` gave, where a run goes on
         self.folder.mkdir(parents=True, exist_ok=True)
-        self.found = None
         if not resume and self.files():
             raise FileExistsError(
-                f'{self.folder} holds checkpoints of a run; resume=True goes on with it, another folder begins anew'
+                f'{self.folder} holds checkpoints of a run; resume=True goes on with it, '
+                'another folder begins anew'
             )
 
     def files(self):
@@ -71,38 +72,49 @@ class Checkpoints:
         return sorted(self.folder.glob('step-*.safetensors'))
 
     def due(self):
+        "Whether the last one is longer ago than `seconds`."
         return time.perf_counter() - self.last > self.seconds
 
-    def save(self, step, tensors, state):
-        "Write a checkpoint, then remove all but the last two."
-        write_checkpoint(
-            self.folder / f'step-{step:09}.safetensors', tensors, dict(run=self.run, **state)
-        )
-        for old in self.files()[:-2]:
-            old.unlink()
-        self.last = time.perf_counter()
+# %% ../nbs/06_checkpoints.ipynb #80c0cfbb
+@patch
+def save(
+    self: Checkpoints,
+    step: int,  # how many steps are done
+    tensors: dict,  # by name, all that the next step depends on
+    state: dict,  # the rest, anything that JSON can hold
+):
+    "Write a checkpoint, then remove all but the last two."
+    file = self.folder / f'step-{step:09}.safetensors'
+    write_checkpoint(file, tensors, dict(run=self.run, **state))
+    for old in self.files()[:-2]:
+        old.unlink()
+    self.last = time.perf_counter()
 
-    def load(self):
-        "Return (tensors, state) of the newest good checkpoint, None if there is none yet; warns of a damaged one; `ValueError` if it is another run's."
-        remove_leftovers(self.folder)
-        for file in reversed(self.files()):
-            try:
-                tensors, state = read_checkpoint(file)
-                there = dict(state.pop('run'))
-            except (ValueError, KeyError, TypeError, AttributeError) as error:
-                warnings.warn(f'{error}; going back to the one before')
-                file.unlink()
-                continue
-            other = [
-                f'{k} is {there.get(k)!r} there and {self.run.get(k)!r} here'
-                for k in {**there, **self.run}
-                if there.get(k) != self.run.get(k)
-            ]
-            if other:
-                raise ValueError(
-                    f'{self.folder} holds checkpoints of another run: {"; ".join(other)}'
-                )
-            return tensors, state
+# %% ../nbs/06_checkpoints.ipynb #3db7ee9d
+def _differences(there, here):
+    "What two runs, as dicts, have different, in words."
+    return [
+        f'{name} is {there.get(name)!r} there and {here.get(name)!r} here'
+        for name in {**there, **here}
+        if there.get(name) != here.get(name)
+    ]
+
+
+@patch
+def load(self: Checkpoints):
+    "Return (tensors, state) of the newest good one, or None; `ValueError` if of another run."
+    remove_leftovers(self.folder)
+    for file in reversed(self.files()):
+        try:
+            tensors, state = read_checkpoint(file)
+            there = dict(state.pop('run'))
+        except (ValueError, KeyError, TypeError, AttributeError) as error:
+            warnings.warn(f'{error}; going back to the one before')
+            file.unlink()
+            continue
+        if other := _differences(there, self.run):
+            raise ValueError(f'{self.folder} holds checkpoints of another run: {"; ".join(other)}')
+        return tensors, state
 
 # %% ../nbs/06_checkpoints.ipynb #7e321905
 @contextmanager
@@ -112,7 +124,7 @@ def checkpoints_in(
     resume: bool,  # whether to go on from what is there
     seconds: float = 30.0,  # how long to wait between two checkpoints
 ):
-    "Gives the `Checkpoints` of a run, `found` being where it goes on, for as long as it holds the folder; None for no folder."
+    "Gives the `Checkpoints` of a run that holds its folder for the block, or None for no folder."
     if folder is None:
         if resume:
             raise ValueError('resume=True needs the folder of the checkpoints: checkpoint=…')
