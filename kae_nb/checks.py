@@ -16,7 +16,7 @@ def check_size(
     least: int = 1,  # smallest allowed value
     most: int = 2**63 - 1,  # largest allowed value; by default the largest that a tensor can hold
 ) -> int:  # the value as an int
-    "Return `value` as an `int`; `TypeError` if it is not a whole number, `ValueError` if it is below `least` or above `most`."
+    "Return the whole number; `TypeError` if it is none, `ValueError` if it is out of range."
     if isinstance(value, bool) or not hasattr(value, '__index__'):
         raise TypeError(f'{name} must be a whole number, got {value!r}')
     size = value.__index__()
@@ -33,16 +33,15 @@ def check_rate(
     most: float = math.inf,  # largest allowed value
     zero: bool = False,  # whether 0 is allowed
 ) -> float:  # the value as a float
-    "Return `value` as a float; `TypeError` if it is no number, `ValueError` if it is not positive (or 0) and at most `most`."
+    "Return the number; `TypeError` if it is none, `ValueError` if it is out of range."
     try:
         rate = float(value)
     except (TypeError, ValueError):
         raise TypeError(f'{name} must be a number, got {value!r}') from None
     if not math.isfinite(rate) or rate > most or rate < 0 or (rate == 0 and not zero):
         above = 'at least 0' if zero else 'above 0'
-        raise ValueError(
-            f'{name} must be {above}{f" and at most {most:g}" if math.isfinite(most) else ""}, got {value!r}'
-        )
+        below = f' and at most {most:g}' if math.isfinite(most) else ''
+        raise ValueError(f'{name} must be {above}{below}, got {value!r}')
     return rate
 
 # %% ../nbs/02_checks.ipynb #a41e6476
@@ -69,13 +68,12 @@ def lookup(
     table,  # what there is: a dict, or any collection of names
     name: str,  # what was asked for
     what: str,  # what the table holds, for the message
-):
-    "Return `table[name]` (or `name` itself, if the table is no dict), or raise a `ValueError` that lists the names and the nearest one."
+):  # table[name], or the name itself if the table is no dict
+    "Return what the table has under a name; `ValueError` that lists the names if it has nothing."
     if isinstance(name, str) and name in table:
         return table[name] if isinstance(table, dict) else name
-    raise ValueError(
-        f'unknown {what} {name!r}: {suggestion(name, table)}known are {", ".join(map(repr, table))}'
-    )
+    known = ', '.join(map(repr, table))
+    raise ValueError(f'unknown {what} {name!r}: {suggestion(name, table)}known are {known}')
 
 # %% ../nbs/02_checks.ipynb #4390b48b
 PROTOCOLS = None, 'paper'
@@ -83,8 +81,8 @@ PROTOCOLS = None, 'paper'
 
 def check_protocol(
     protocol,  # what the user gave
-):
-    "Return `protocol` if it is None or 'paper', else raise a `ValueError`."
+):  # the same
+    "Return `protocol`; `ValueError` if it is neither None nor 'paper'."
     if protocol not in PROTOCOLS:
         raise ValueError(f"protocol must be None or 'paper', got {protocol!r}")
     return protocol
