@@ -20,7 +20,8 @@ def golden(
     "Return the arrays of one reference file."
     path = Path(os.environ.get('KAE_NB_GOLDEN', 'missing')) / f'{name}.npz'
     if not path.exists():
-        return print(f'skipped: no {path.name}; KAE_NB_GOLDEN names no folder that has it')
+        print(f'skipped: no {path.name}; KAE_NB_GOLDEN names no folder that has it')
+        return None
     return {key: torch.from_numpy(value) for key, value in np.load(path).items()}
 
 # %% ../nbs/05_testing.ipynb #42cd0b7e
