@@ -20,18 +20,24 @@ from .coding import SCIKIT_LEARN, encode, mean_error, reconstruct
 from .data import paper_value, tile, usual_range
 
 # %% ../nbs/30_reconstruction.ipynb #8c9bb1bd
+def _as_tensor(x):
+    "Numbers as a tensor, in the byte order of this machine; `TypeError` if they are none."
+    if isinstance(x, torch.Tensor):
+        return x
+    array = np.ascontiguousarray(x)
+    if array.dtype.kind not in 'biufc':
+        raise TypeError(
+            f'expected images as floats, (n, d), got {type(x).__name__} of type {array.dtype}'
+        )
+    return torch.as_tensor(array.astype(array.dtype.newbyteorder('='), copy=False))
+
+
 def as_images(
     x,  # (n, d) images, a tensor or an array of floats
     model=None,  # the model that shall take them
 ) -> torch.Tensor:  # (n, d) float32 or float64
-    "Return images as a tensor; `TypeError` for what is no array, `ValueError` if there are none, if they hold NaN, are no floats, or do not fit the model."
-    if not isinstance(x, torch.Tensor):
-        array = np.ascontiguousarray(x)
-        if array.dtype.kind not in 'biufc':
-            raise TypeError(
-                f'expected images as floats, (n, d), got {type(x).__name__} of type {array.dtype}'
-            )
-        x = torch.as_tensor(array.astype(array.dtype.newbyteorder('='), copy=False))
+    "Return images as a tensor; `TypeError` for no array, `ValueError` for what cannot be images."
+    x = _as_tensor(x)
     if x.ndim != 2 or not x.numel():
         raise ValueError(f'expected images of shape (n, d) with n > 0, got {tuple(x.shape)}')
     if not x.is_floating_point():
@@ -47,23 +53,37 @@ def as_images(
 def codes_of(
     model,  # an AutoEncoder, any module with encode, or a fitted scikit-learn transformer
     x,  # (n, d) images
-) -> torch.Tensor:  # (n, latent_dim) codes, float32 or float64 as the model makes them, on the CPU
-    "Return the codes of images; `TypeError` for a model without codes, `ValueError` if it does not return one finite row an image."
+) -> torch.Tensor:  # (n, latent_dim) float32 or float64 as the model makes them, on the CPU
+    "Return the latents of images; `TypeError` for a model without, `ValueError` for unfit ones."
     if not any(hasattr(model, name) for name in ('encode', SCIKIT_LEARN['encode'])):
         raise TypeError(
-            f'a model must have encode or transform to make codes, {type(model).__name__} has neither'
+            'a model must have encode or transform to make codes, '
+            f'{type(model).__name__} has neither'
         )
     x = as_images(x, model)
     z = encode(model, x).cpu()
     if z.ndim != 2 or len(z) != len(x):
         raise ValueError(
-            f'the model returned codes of shape {tuple(z.shape)} for {len(x)} images, expected ({len(x)}, latent_dim)'
+            f'the model returned codes of shape {tuple(z.shape)} for {len(x)} images, '
+            f'expected ({len(x)}, latent_dim)'
         )
     if not torch.isfinite(z).all():
         raise ValueError('the codes hold NaN or infinite values')
     return z.to(torch.promote_types(z.dtype, torch.float32))
 
 # %% ../nbs/30_reconstruction.ipynb #2a57180d
+def _reconstructed(model, images, targets):
+    "Images encoded and decoded; `ValueError` if they are not finite, or not as the targets."
+    result = reconstruct(model, images, len(images)).to(targets.device)
+    if result.shape != targets.shape:
+        raise ValueError(
+            f'the model returned {tuple(result.shape)} for images of shape {tuple(targets.shape)}'
+        )
+    if not torch.isfinite(result).all():
+        raise ValueError('the reconstructions hold NaN or infinite values')
+    return result
+
+
 def image_scores(
     model,  # as for reconstruct
     x,  # (n, d) images to encode and decode
@@ -73,22 +93,15 @@ def image_scores(
     batch_size: int = 2048,  # images at a time, bounds the memory
     clip: bool = False,  # cut reconstructions to [0, 1]: for images that are known to lie there
 ) -> torch.Tensor:  # the scores of all images, on the CPU
-    "Return a score of each image's reconstruction; `ValueError` if the model returns other shapes than it was given, or NaN."
+    "Return a score of each image's reconstruction; `ValueError` for another shape, or NaN."
     x = as_images(x, model)
     target = x if target is None else as_images(target)
     if target.shape != x.shape:
         raise ValueError(f'{tuple(x.shape)} images cannot be compared with {tuple(target.shape)}')
+    batch_size = check_size('batch_size', batch_size)
     scores = []
-    for images, targets in zip(
-        x.split(check_size('batch_size', batch_size)), target.split(batch_size)
-    ):
-        result = reconstruct(model, images, batch_size).to(targets.device)
-        if result.shape != targets.shape:
-            raise ValueError(
-                f'the model returned {tuple(result.shape)} for images of shape {tuple(targets.shape)}'
-            )
-        if not torch.isfinite(result).all():
-            raise ValueError('the reconstructions hold NaN or infinite values')
+    for images, targets in zip(x.split(batch_size), target.split(batch_size)):
+        result = _reconstructed(model, images, targets)
         if clip:
             result = result.clamp(0, 1)  # after the check: a cut would hide infinity
         precise = torch.promote_types(result.dtype, targets.dtype)
@@ -101,7 +114,7 @@ def value_range(
     # (smallest, largest) value that a pixel can have, such as dataset.data_range
     data_range=None,
 ) -> tuple:  # (low, high), two floats
-    "Return the given range, else (0, 1) or (−1, 1) if all values lie in it, else the smallest and largest value; `ValueError` for what is no range."
+    "Return the given range of pixels, else one seen from x; `ValueError` for what is no range."
     if data_range is None:
         low, high = torch.as_tensor(x).aminmax()
         low, high = low.item(), high.item()
@@ -110,7 +123,8 @@ def value_range(
         low, high = map(float, data_range)
     except (TypeError, ValueError):
         raise ValueError(
-            f'data_range must be the smallest and the largest value of a pixel, such as (0, 1), got {data_range!r}'
+            'data_range must be the smallest and the largest value of a pixel, '
+            f'such as (0, 1), got {data_range!r}'
         ) from None
     if not -math.inf < low < high < math.inf:
         raise ValueError(
@@ -129,12 +143,11 @@ def cuts(
 
 # %% ../nbs/30_reconstruction.ipynb #535bf025
 def _pairs(a, b):
-    "Two sets of images as floats of one type, at least single precision; `ValueError` if they are no pairs, or no floats."
+    "Two sets of images as floats of one type; `ValueError` if they are no pairs, or no floats."
     a, b = torch.as_tensor(a), torch.as_tensor(b)
     if a.ndim != 2 or a.shape != b.shape:
-        raise ValueError(
-            f'expected pairs of images (n, d), got shapes {tuple(a.shape)} and {tuple(b.shape)}'
-        )
+        shapes = f'{tuple(a.shape)} and {tuple(b.shape)}'
+        raise ValueError(f'expected pairs of images (n, d), got shapes {shapes}')
     for x in (a, b):
         if not x.is_floating_point():
             raise ValueError(
@@ -148,7 +161,7 @@ def squared_errors(
     a,  # (n, d) images
     b,  # (n, d) images
 ) -> torch.Tensor:  # (n,) mean squared error for a pixel
-    "Return the mean squared difference of each pair of images; `ValueError` if they are no pairs, or no floats."
+    "Return the mean squared difference of each pair of images; `ValueError` for no pairs."
     a, b = _pairs(a, b)
     return (a - b).square().mean(1)
 
@@ -157,18 +170,18 @@ def reconstruction_mse(
     # an AutoEncoder, any module with encode and decode, or a fitted scikit-learn transformer
     model,
     x,  # (n, d) images
-    protocol: str = None,  # None for the mean over images, 'paper' for the mean over batches of 256
+    # None for the mean over images, 'paper' for the mean over batches of 256
+    protocol: str = None,
     clip: bool = False,  # cut reconstructions to [0, 1]: for images that are known to lie there
 ) -> float:  # mean squared error for a pixel
-    "Return the mean squared error between images and their reconstructions; `ValueError` for what `image_scores` refuses."
+    "Return the mean squared error of reconstructions; errors as for `image_scores`."
     x = as_images(x, model)
-    return mean_error(
-        image_scores(model, x, squared_errors, clip=cuts(x, clip, protocol)), protocol
-    )
+    errors = image_scores(model, x, squared_errors, clip=cuts(x, clip, protocol))
+    return mean_error(errors, protocol)
 
 # %% ../nbs/30_reconstruction.ipynb #e1c278f1
 def _width(data_range):
-    "The width of a range, checked."
+    "The width of a range as a float; `ValueError` for what is none."
     try:
         width = float(data_range)
     except (TypeError, ValueError):
@@ -185,8 +198,8 @@ def psnr(
     b,  # (n, d) images
     # width of the range of pixels: 1 for [0, 1], 2 for [−1, 1], 255 for bytes as floats
     data_range: float = 1.0,
-) -> torch.Tensor:  # (n,) decibels
-    "Return the peak signal-to-noise ratio of each pair of images, infinite where the two are equal; `ValueError` for no range or no pairs."
+) -> torch.Tensor:  # (n,) decibels, infinite where the two are equal
+    "Return the peak signal-to-noise ratio of each pair; `ValueError` for no range or no pairs."
     return 20 * math.log10(_width(data_range)) - 10 * squared_errors(a, b).log10()
 
 # %% ../nbs/30_reconstruction.ipynb #77de308a
@@ -194,7 +207,7 @@ def check_shape(
     image_shape,  # what the user gave
     d: int = None,  # number of pixels that it must have
 ) -> tuple:  # (height, width), or (3, height, width)
-    "Return the shape of images, or raise a `ValueError` if it is none, or does not fit."
+    "Return the shape of images; `ValueError` if it is none, or does not fit."
     try:
         shape = tuple(check_size('image_shape', side) for side in image_shape)
     except (TypeError, ValueError):
@@ -208,32 +221,46 @@ def check_shape(
     return shape
 
 # %% ../nbs/30_reconstruction.ipynb #35e70e92
+_SIDE = 7  # of a window, in pixels
+
+
+def _moments(a, b):
+    "Means, sample variances and covariance of images a and b in every window."
+    mean = lambda image: F.avg_pool2d(image, _SIDE, stride=1)
+    sample = _SIDE**2 / (_SIDE**2 - 1)  # from mean squares to sample variances
+    mean_a, mean_b = mean(a), mean(b)
+    var_a, var_b = sample * (mean(a * a) - mean_a**2), sample * (mean(b * b) - mean_b**2)
+    covariance = sample * (mean(a * b) - mean_a * mean_b)
+    return mean_a, mean_b, var_a, var_b, covariance
+
+
 def ssim(
     a,  # (n, d) images
     b,  # (n, d) images
     image_shape,  # (height, width) or (3, height, width), at least 7 by 7
     data_range: float = 1.0,  # width of the range of pixels, as for psnr
 ) -> torch.Tensor:  # (n,) similarities, at most 1
-    "Return the mean structural similarity of each pair of images, in color the mean over the three channels; `ValueError` for images smaller than a window."
-    (a, b), side = _pairs(a, b), 7
+    "Return the mean structural similarity of each pair; `ValueError` for images below 7 by 7."
+    a, b = _pairs(a, b)
     *color, h, w = check_shape(image_shape, a.shape[1])
-    if min(h, w) < side:
-        raise ValueError(f'SSIM needs images of at least {side}×{side} pixels, got {h}×{w}')
+    if min(h, w) < _SIDE:
+        raise ValueError(f'SSIM needs images of at least {_SIDE}×{_SIDE} pixels, got {h}×{w}')
     a, b = (x.reshape(-1, *(color or [1]), h, w) for x in (a, b))
-    mean = lambda image: F.avg_pool2d(image, side, stride=1)
-    sample = side**2 / (side**2 - 1)  # from mean squares to sample variances
-    mean_a, mean_b = mean(a), mean(b)
-    var_a, var_b = sample * (mean(a * a) - mean_a**2), sample * (mean(b * b) - mean_b**2)
-    covariance = sample * (mean(a * b) - mean_a * mean_b)
-    c1, c2 = (0.01 * _width(data_range)) ** 2, (0.03 * _width(data_range)) ** 2
-    similarity = (
-        (2 * mean_a * mean_b + c1)
-        * (2 * covariance + c2)
-        / ((mean_a**2 + mean_b**2 + c1) * (var_a + var_b + c2))
-    )
-    return similarity.flatten(1).mean(1)
+    mean_a, mean_b, var_a, var_b, covariance = _moments(a, b)
+    width = _width(data_range)
+    c1, c2 = (0.01 * width) ** 2, (0.03 * width) ** 2
+    above = (2 * mean_a * mean_b + c1) * (2 * covariance + c2)
+    below = (mean_a**2 + mean_b**2 + c1) * (var_a + var_b + c2)
+    return (above / below).flatten(1).mean(1)
 
 # %% ../nbs/30_reconstruction.ipynb #508942c5
+def _ssim_if_large(a, b, image_shape, width):
+    "The SSIM of each pair, or NaN where images are smaller than a window."
+    if min(image_shape[-2:]) < _SIDE:
+        return torch.full_like(a[:, 0], torch.nan)
+    return ssim(a, b, image_shape, width)
+
+
 def evaluate_reconstruction(
     # an AutoEncoder, any module with encode and decode, or a fitted scikit-learn transformer
     model,
@@ -245,22 +272,18 @@ def evaluate_reconstruction(
     # (smallest, largest) value of a pixel, such as dataset.data_range, else seen from x
     data_range=None,
 ) -> dict:  # reconstruction_mse, psnr in decibels, ssim
-    "Return the three measures of reconstruction, means over images; images too small for SSIM have none (NaN)."
+    "Return the three measures of reconstruction, means over images."
     x = as_images(x, model)
-    large = min(check_shape(image_shape, x.shape[1])[-2:]) >= 7
+    image_shape = check_shape(image_shape, x.shape[1])
     low, high = value_range(x, data_range)
+    width = high - low
 
     def score(a, b):
-        similarity = (
-            ssim(a, b, image_shape, high - low)
-            if large
-            else torch.full((len(a),), torch.nan, dtype=a.dtype, device=a.device)
-        )
-        return torch.stack([squared_errors(a, b), psnr(a, b, high - low), similarity], 1)
+        similarities = _ssim_if_large(a, b, image_shape, width)
+        return torch.stack([squared_errors(a, b), psnr(a, b, width), similarities], 1)
 
-    errors, decibels, similarities = image_scores(
-        model, x, score, clip=cuts(x, clip, protocol)
-    ).T.contiguous()
+    scores = image_scores(model, x, score, clip=cuts(x, clip, protocol))
+    errors, decibels, similarities = scores.T.contiguous()
     return dict(
         reconstruction_mse=mean_error(errors, protocol),
         psnr=decibels.mean().item(),
@@ -271,11 +294,30 @@ def evaluate_reconstruction(
 def plain(
     text,  # a name from a user
 ) -> str:  # a text for matplotlib
-    "Return a text that matplotlib draws as it stands: no formula between dollar signs, no name that a legend leaves out, no half of a character."
+    "Return a text that matplotlib draws as it stands."
     text = str(text).encode('utf-8', 'backslashreplace').decode().replace('$', r'\$')
     return f' {text}' if text.startswith('_') else text
 
 # %% ../nbs/30_reconstruction.ipynb #4d624148
+def _names_and_images(rows):
+    "Names, and images as one tensor (rows, n, d); `ValueError` for no images, or several shapes."
+    rows = list(rows.items() if isinstance(rows, dict) else rows)
+    images = [torch.as_tensor(row).detach().float().cpu() for _, row in rows]
+    if not images or images[0].ndim != 2 or any(row.shape != images[0].shape for row in images):
+        shapes = ', '.join(str(tuple(row.shape)) for row in images) or 'none'
+        raise ValueError(f'expected rows of images, each (n, d), got shapes {shapes}')
+    return [plain(name) for name, _ in rows], torch.stack(images)
+
+
+def _name_rows(ax, names, height):
+    "Write names beside the rows of a picture, and nothing else around it."
+    ax.set_yticks([height * (i + 0.5) - 0.5 for i in range(len(names))], names)
+    ax.set_xticks([])
+    ax.tick_params(length=0)
+    for side in ax.spines.values():
+        side.set_visible(False)
+
+
 def show_rows(
     rows,  # (name, images) pairs, or a dict; each (n, d) images for one row of the picture
     image_shape,  # (height, width) or (3, height, width)
@@ -285,18 +327,12 @@ def show_rows(
     data_range=None,
     **options,  # passed on to imshow, such as cmap='magma'
 ):
-    "Draw rows of images with their names; return the axes. `ValueError` if there are none, or they do not fit the shape."
+    "Draw rows of images with their names, return the axes; `ValueError` if they do not fit."
     import matplotlib.pyplot as plt
 
-    rows = list(rows.items() if isinstance(rows, dict) else rows)
-    names = [plain(name) for name, _ in rows]
-    images = [torch.as_tensor(row).detach().float().cpu() for _, row in rows]
-    if not images or images[0].ndim != 2 or any(row.shape != images[0].shape for row in images):
-        raise ValueError(
-            f'expected rows of images, each (n, d), got shapes {", ".join(str(tuple(row.shape)) for row in images) or "none"}'
-        )
-    image_shape = check_shape(image_shape, images[0].shape[1])
-    images, (low, high) = torch.stack(images), value_range(images[0], data_range)
+    names, images = _names_and_images(rows)
+    image_shape = check_shape(image_shape, images.shape[2])
+    low, high = value_range(images[0], data_range)
     options = {'cmap': 'gray_r', **options}
     white = paper_value(image_shape, options['cmap'])
     if len(image_shape) == 3:
@@ -307,18 +343,13 @@ def show_rows(
     if ax is None:
         ax = plt.subplots(figsize=(0.8 * n + 1, 0.85 * len(names)))[1]
     ax.imshow(tile(images, image_shape, (gap, gap, gap, gap), white), **options)
-    h = image_shape[-2] + 2 * gap
-    ax.set_yticks([h * (i + 0.5) - 0.5 for i in range(len(names))], names)
-    ax.set_xticks([])
-    ax.tick_params(length=0)
-    for side in ax.spines.values():
-        side.set_visible(False)
+    _name_rows(ax, names, image_shape[-2] + 2 * gap)
     return ax
 
 # %% ../nbs/30_reconstruction.ipynb #a4b09ddc
 @contextmanager
 def closed_figures():
-    "Close the figures that are made while the block runs, after an error too; those that were open stay open."
+    "Close the figures that are made while the block runs."
     import matplotlib.pyplot as plt
 
     before = set(plt.get_fignums())
@@ -332,7 +363,7 @@ def closed_figures():
 def check_models(
     models,  # what the user gave
 ) -> dict:  # models by name
-    "Return the models, or raise a `TypeError` if they are no dict, or a `ValueError` if there are none."
+    "Return the models; `TypeError` if they are no dict, `ValueError` if there are none."
     if not isinstance(models, dict):
         raise TypeError(f'models must be a dict of models by name, got {type(models).__name__}')
     if not models:
@@ -367,7 +398,7 @@ def show_extremes(
     # (smallest, largest) value of a pixel, such as dataset.data_range, else seen from x
     data_range=None,
 ):
-    "Draw the `n` images with the smallest and the `n` with the largest error, each above its reconstruction; return the axes."
+    "Draw the images of smallest and of largest error above what is decoded; return the axes."
     x, n = as_images(x, model), check_size('n', n)
     order = image_scores(model, x, squared_errors, clip=clip).argsort(stable=True).to(x.device)
     best, worst = x[order[:n]], x[order.flip(0)[:n]]
@@ -406,13 +437,10 @@ def show_pixel_errors(
         name: pixel_errors(model, x, clip).reshape(-1, h, w).mean(0)
         for name, model in check_models(models).items()
     }
-    figure, axes = plt.subplots(
-        1, len(maps), figsize=(1.5 * len(maps) + 1.2, 2), layout='constrained', squeeze=False
-    )
+    most, size = max(errors.max() for errors in maps.values()), (1.5 * len(maps) + 1.2, 2)
+    figure, axes = plt.subplots(1, len(maps), figsize=size, layout='constrained', squeeze=False)
     for ax, (name, errors) in zip(axes[0], maps.items()):
-        picture = ax.imshow(
-            errors, cmap='magma', vmin=0, vmax=max(errors.max() for errors in maps.values())
-        )
+        picture = ax.imshow(errors, cmap='magma', vmin=0, vmax=most)
         ax.set_title(plain(name), fontsize=9)
         ax.set(xticks=[], yticks=[])
     figure.colorbar(picture, ax=axes, label='MSE of the pixel', shrink=0.8)
