@@ -21,11 +21,10 @@ def write_safely(
     path,  # where the file should be in the end
     write,  # called with a temporary path on the same disk, writes the file there
 ):
-    "Call `write(temporary)`, then move the result to `path`: whoever reads `path` sees the old file or the new one, whole. `OSError` if it cannot be written."
+    "Write a file: whoever reads `path` sees the old or the new one, whole; `OSError` if it fails."
     path = Path(path)
-    workshop = path.with_name(
-        f'.kae_nb-{socket.gethostname()}-{os.getpid()}-{secrets.token_hex(8)}'
-    )
+    name = f'.kae_nb-{socket.gethostname()}-{os.getpid()}-{secrets.token_hex(8)}'
+    workshop = path.with_name(name)
     temporary = workshop / path.name
     try:
         workshop.mkdir(0o700)
@@ -48,9 +47,7 @@ def write_safely(
 def is_over(
     host: str,  # the machine that a process runs on
     process: int,  # its number
-) -> (
-    bool
-):  # False for processes of other machines, and where a process cannot be asked without a signal
+) -> bool:  # False too where it cannot be known: on another machine, or without POSIX
     "Return whether a process of this machine is no longer alive."
     if os.name != 'posix' or host != socket.gethostname():
         return False
@@ -66,12 +63,11 @@ def is_over(
 def remove_leftovers(
     folder,  # where files are written
 ):
-    "Remove what `write_safely` of processes of this machine that are no longer alive left in a folder."
+    "Remove what killed processes of this machine left in a folder when they wrote a file."
     for path in Path(folder).glob('.kae_nb-*'):
         found = re.fullmatch(r'\.kae_nb-(.+)-(\d+)-[0-9a-f]{16}', path.name)
-        # which follows no link
         if found and is_over(found[1], int(found[2])):
-            shutil.rmtree(path, ignore_errors=True)
+            shutil.rmtree(path, ignore_errors=True)  # which follows no link
 
 # %% ../nbs/03_files.ipynb #5e86a2bb
 def parse_json(
@@ -107,24 +103,20 @@ def write_tensors(
         # safetensors takes no memory twice
         written[name] = tensor.clone() if memory in seen else tensor
         seen.add(memory)
-    write_safely(
-        path,
-        lambda p: save_file(written, p, metadata={key: text, 'sha256': _digest(written, text)}),
-    )
+    header = {key: text, 'sha256': _digest(written, text)}
+    write_safely(path, lambda temporary: save_file(written, temporary, metadata=header))
 
 # %% ../nbs/03_files.ipynb #604af7fa
 def read_tensors(
     path,  # a file that write_tensors wrote
     key: str = 'state',  # the name of the state in the header
 ) -> tuple:  # (tensors by name, state)
-    "Return what was written; `ValueError` if the file is damaged or something else, `OSError` if it cannot be read; warns if it has no digest."
+    "Return what was written; `ValueError` if damaged, `OSError` if unreadable; warns if unsealed."
     open(path, 'rb').close()  # not there, or not readable: not the same as damaged
     try:
         with safe_open(path, 'pt') as file:
-            tensors, header = (
-                {name: file.get_tensor(name) for name in file.keys()},
-                file.metadata() or {},
-            )
+            tensors = {name: file.get_tensor(name) for name in file.keys()}
+            header = file.metadata() or {}
         if key not in header:
             raise ValueError(f'its header has no {key!r}')
         sealed = set(header) != {key}
@@ -142,7 +134,7 @@ def write_json(
     path,  # file to write, ….json
     content: dict,  # anything that JSON can hold, by name
 ):
-    "Write a dict to a JSON file with its digest, all of it or nothing; `OSError` if it cannot be written."
+    "Write a dict and its digest as JSON, all or nothing; `OSError` if it cannot be written."
     text = json.dumps({'sha256': '', **content}, indent=1) + '\n'
     digest = hashlib.sha256(text.encode()).hexdigest()
     sealed = text.replace('"sha256": ""', f'"sha256": "{digest}"', 1)
@@ -152,7 +144,7 @@ def write_json(
 def read_json(
     path,  # a file that write_json wrote
 ) -> dict:  # what was written
-    "Return what was written; `ValueError` if the file is damaged or was changed, `OSError` if it cannot be read; warns if it has no digest."
+    "Return what was written; `ValueError` if damaged, `OSError` if unreadable; warns if unsealed."
     data = Path(path).read_bytes()
     try:
         text = data.decode()
@@ -184,56 +176,64 @@ def files_digest(
         if contents:
             digest.update(os.fsencode(file.name) + file.read_bytes())
         else:
-            digest.update(
-                os.fsencode(file) + f' {file.stat().st_size} {file.stat().st_mtime_ns}'.encode()
-            )
+            size, time = file.stat().st_size, file.stat().st_mtime_ns
+            digest.update(os.fsencode(file) + f' {size} {time}'.encode())
     return digest.hexdigest()
 
+# %% ../nbs/03_files.ipynb #81d38593
+def _take(file, source):
+    "The result in a file, if it is there, whole and made from this source; else None."
+    try:
+        tensors, state = read_tensors(file)
+    except (FileNotFoundError, NotADirectoryError):
+        return None
+    except OSError as error:
+        warnings.warn(f'{file} is not readable ({error.strerror}); the images are decoded again')
+        return None
+    except ValueError as error:
+        warnings.warn(f'{error}; made anew')
+        return None
+    same = isinstance(state, dict) and state.pop('source', None) == source
+    return (tensors, state) if same else None
 
+# %% ../nbs/03_files.ipynb #4282d3f1
 def _make_folder(folder):
-    "Make a folder if need be; `PermissionError` if it, or the one that it would be made in, is marked read-only."
+    "Make a folder if need be; `PermissionError` if the place for it is marked read-only."
     there = next(parent for parent in [folder, *folder.absolute().parents] if parent.exists())
     if not there.stat().st_mode & 0o222:
         raise PermissionError(f'{there} is read-only')
     folder.mkdir(parents=True, exist_ok=True)
 
 
-def cached(
-    files,  # where the result may be kept, best place first; none: nowhere
-    source: str,  # checksum of what decode reads
-    decode,  # returns tensors by name, and a state that JSON can hold
-) -> tuple:  # (tensors by name, state)
-    "Return what `decode()` returns, from the first file that has it; else call it, and write the first file that can be written."
-    for file in files:
-        try:
-            tensors, state = read_tensors(file)
-        except (FileNotFoundError, NotADirectoryError):
-            continue
-        except OSError as error:
-            warnings.warn(
-                f'{file} is not readable ({error.strerror}); the images are decoded again'
-            )
-            continue
-        except ValueError as error:
-            warnings.warn(f'{error}; made anew')
-            continue
-        if isinstance(state, dict) and state.pop('source', None) == source:
-            return tensors, state
-    tensors, state = decode()
+def _keep(files, source, tensors, state):
+    "Write the first file that can be written; a warning if none can."
     problems = []
     for file in files:
         try:
             _make_folder(file.parent)
             remove_leftovers(file.parent)
             write_tensors(file, tensors, dict(state, source=source))
-            break
+            return
         except OSError as error:
             problems.append(f'{file.parent}: {error}')
-    else:
-        if problems:
-            warnings.warn(
-                f'the decoded images could not be kept, so the next load decodes them again ({"; ".join(problems)})'
-            )
+    if problems:
+        warnings.warn(
+            'the decoded images could not be kept, so the next load decodes them again '
+            f'({"; ".join(problems)})'
+        )
+
+# %% ../nbs/03_files.ipynb #a20409a9
+def cached(
+    files,  # where the result may be kept, best place first; none: nowhere
+    source: str,  # checksum of what decode reads
+    decode,  # returns tensors by name, and a state that JSON can hold
+) -> tuple:  # (tensors by name, state)
+    "Return what `decode()` returns, from the first file that has it; else call and keep it."
+    for file in files:
+        if found := _take(file, source):
+            return found
+    tensors, state = decode()
+    _keep(files, source, tensors, state)
     return tensors, state
 
 # %% ../nbs/03_files.ipynb #41aa603e
@@ -242,7 +242,7 @@ def locked(
     folder,  # a folder that is there
     what: str = 'a run',  # what is being done in it, for the message
 ):
-    "Hold a folder for this process while the block runs; `BlockingIOError` that says who holds it, if it is another, or another part of this one."
+    "Hold a folder for the block; `BlockingIOError` that says who holds it, if it is held."
     path = Path(folder) / '.lock'
     lock = FileLock(path, timeout=0)
     try:
@@ -254,9 +254,8 @@ def locked(
             f'{folder} is in use by {what}: wait until it has ended, or choose another folder'
         ) from None
     try:
-        path.write_text(
-            f'{what} (process {os.getpid()} on {socket.gethostname()})', encoding='utf-8'
-        )
+        holder = f'{what} (process {os.getpid()} on {socket.gethostname()})'
+        path.write_text(holder, encoding='utf-8')
         yield
     finally:
         with suppress(OSError):
