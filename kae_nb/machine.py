@@ -41,13 +41,10 @@ def check_dtype(
     dtype,  # what the user gave: None or a type such as torch.float64
 ) -> torch.dtype | None:  # the type; None stays None
     "Return `dtype`; `TypeError` if it is no floating type of two bytes or more."
-    good = (
-        dtype is None
-        or isinstance(dtype, torch.dtype)
-        and dtype.is_floating_point
-        and dtype.itemsize > 1
-    )
-    if not good:
+    if dtype is None:
+        return None
+    floating = isinstance(dtype, torch.dtype) and dtype.is_floating_point
+    if not floating or dtype.itemsize < 2:
         raise TypeError(f'dtype must be a floating type, such as torch.float64, got {dtype!r}')
     return dtype
 
@@ -56,7 +53,7 @@ def memory_of_device(
     device: torch.device,  # where layers live
     unknown: float = 64 * 10**9,  # what to return where the system does not tell
 ) -> float:  # bytes
-    "Return how much memory a device has; for the CPU, what this machine has, or the container that runs this process."
+    "Return how much memory a device has; for the CPU, this machine or this container."
     if device.type == 'cuda':
         return torch.cuda.get_device_properties(device).total_memory
     try:
@@ -75,75 +72,86 @@ def check_memory(
     device=None,  # where they are to live; PyTorch's default if None
     dtype=None,  # their type; PyTorch's default if None
 ):
-    "`ValueError` if that many parameters could not be trained in the memory of the device; nothing is allocated."
+    "`ValueError` if that many parameters could not be trained on the device; allocates nothing."
     device = torch.get_default_device() if device is None else torch.device(device)
     if device.type == 'meta':
         return
     size, most = numbers * (dtype or torch.get_default_dtype()).itemsize, memory_of_device(device)
     if 4 * size > most:
         raise ValueError(
-            f'a layer with {options} has {size / 10**9:,.0f} GB of parameters and takes {4 * size / 10**9:,.0f} GB to train; '
+            f'a layer with {options} has {size / 10**9:,.0f} GB of parameters '
+            f'and takes {4 * size / 10**9:,.0f} GB to train; '
             f'{device} has {most / 10**9:,.0f} GB: make it smaller'
         )
 
 # %% ../nbs/04_machine.ipynb #dc230abc
+def _peak_on_gpu(work):
+    "Bytes that PyTorch adds on the GPU while `work` runs, at most."
+    torch.cuda.reset_peak_memory_stats()
+    before = torch.cuda.memory_allocated()
+    work()
+    return torch.cuda.max_memory_allocated() - before
+
+
+def _held(name):
+    "A number of bytes that Linux knows of this process: VmRSS, held now, or VmHWM, at the peak."
+    lines = Path('/proc/self/status').read_text().splitlines()
+    return next(int(line.split()[1]) * 1024 for line in lines if line.startswith(name))
+
+
+def _peak_on_linux(work):
+    "Bytes that this process adds while `work` runs, at most."
+    gc.collect()
+    with suppress(AttributeError):  # glibc only
+        ctypes.CDLL(None).malloc_trim(0)
+    Path('/proc/self/clear_refs').write_text('5')  # VmHWM := VmRSS
+    before = _held('VmRSS')
+    work()
+    return _held('VmHWM') - before
+
+
 def peak_memory(
     # a function without arguments, called twice: the first time loads and caches what it uses
     work,
     device=torch.device('cpu'),  # where it computes
 ) -> int | None:  # bytes beyond what was held before; None if this system does not tell
     "Return how much memory the second call of `work` takes at its peak."
-    marks = Path('/proc/self/clear_refs'), Path('/proc/self/status')
     on_gpu = torch.device(device).type == 'cuda'
-    if not on_gpu and not all(mark.exists() for mark in marks):
+    linux = Path('/proc/self/clear_refs').exists() and Path('/proc/self/status').exists()
+    if not on_gpu and not linux:
         return None
-
-    def held(name):
-        lines = marks[1].read_text().splitlines()
-        return next(int(line.split()[1]) * 1024 for line in lines if line.startswith(name))
-
     work()
-    if on_gpu:
-        torch.cuda.reset_peak_memory_stats()
-        before = torch.cuda.memory_allocated()
-        work()
-        return torch.cuda.max_memory_allocated() - before
-    gc.collect()
-    with suppress(AttributeError):  # glibc only
-        ctypes.CDLL(None).malloc_trim(0)
-    marks[0].write_text('5')  # VmHWM := VmRSS
-    before = held('VmRSS')
-    work()
-    return held('VmHWM') - before
+    return _peak_on_gpu(work) if on_gpu else _peak_on_linux(work)
 
 # %% ../nbs/04_machine.ipynb #428269f5
+def _processor():
+    "Name of the processor: on Linux that of its model."
+    info = Path('/proc/cpuinfo')
+    lines = info.read_text(encoding='utf-8').splitlines() if info.exists() else []
+    models = [line.split(':', 1)[1].strip() for line in lines if line.startswith('model name')]
+    return models[0] if models else platform.processor() or platform.machine()
+
+
 def hardware(
     device='cpu',  # where the measuring was done
 ) -> dict:  # processor, threads, torch and, for a GPU, its name
     "Return what a table of times must say about the machine."
-    processor = platform.processor() or platform.machine()
-    if Path('/proc/cpuinfo').exists():
-        lines = Path('/proc/cpuinfo').read_text(encoding='utf-8').splitlines()
-        processor = next(
-            (line.split(':', 1)[1].strip() for line in lines if line.startswith('model name')),
-            processor,
-        )
     found = dict(
-        processor=processor,
+        processor=_processor(),
         cores=os.cpu_count(),
         threads=torch.get_num_threads(),
         torch=torch.__version__,
     )
-    return found | (
-        dict(gpu=torch.cuda.get_device_name(device)) if torch.device(device).type == 'cuda' else {}
-    )
+    if torch.device(device).type == 'cuda':
+        found['gpu'] = torch.cuda.get_device_name(device)
+    return found
 
 # %% ../nbs/04_machine.ipynb #5c871125
 @contextmanager
 def few_threads(
     work: float,  # multiply-adds of one step
 ):
-    "Use a single CPU thread where a step is so small that waking a second one costs more than it saves."
+    "Use a single CPU thread for the block, if its steps are too small to share out."
     before = torch.get_num_threads()
     if work < 4e6:
         torch.set_num_threads(1)
@@ -156,11 +164,12 @@ def few_threads(
 def check_compiler(
     device,  # where the compiled function is to run
 ):
-    "Raise a `ValueError` if torch.compile needs a C++ compiler there and finds none."
+    "`ValueError` if torch.compile needs a C++ compiler there and finds none."
     name = os.environ.get('CXX') or {'darwin': 'clang++', 'win32': 'cl'}.get(sys.platform, 'g++')
     if torch.device(device).type == 'cpu' and not shutil.which(name):
         raise ValueError(
-            f'compiling needs the C++ compiler {name!r}, which is not to be found: install it, name yours in the environment variable CXX, or do without'
+            f'compiling needs the C++ compiler {name!r}, which is not to be found: '
+            'install it, name yours in the environment variable CXX, or do without'
         )
 
 # %% ../nbs/04_machine.ipynb #4d14dec4
@@ -168,7 +177,7 @@ def compile_anew(
     function,  # defined anew for each run, such as the loss of this model; changed in place
     **options,  # for torch.compile
 ):
-    "Return `torch.compile(function)` with versions of its own: PyTorch keeps eight of each piece of code and runs further ones uncompiled."
+    "Return `torch.compile(function)`, compiled apart from all that has the same code."
     function.__code__ = function.__code__.replace()
     return torch.compile(function, **options)
 
@@ -190,17 +199,15 @@ def drop_denormals(
 ):
     "Set to zero what is so small that computing with it is slow."
     tensors = [p for group in optimizer.param_groups for p in group['params']]
-    state = [
-        value for p in tensors for value in optimizer.state[p].values() if torch.is_tensor(value)
-    ]
+    remembered = [value for p in tensors for value in optimizer.state[p].values()]
     with torch.no_grad():
-        for tensor in (*tensors, *state):
+        for tensor in filter(torch.is_tensor, tensors + remembered):
             tensor.masked_fill_(tensor.abs() < tiny, 0)
 
 # %% ../nbs/04_machine.ipynb #7c2e9d41
 @contextmanager
 def kept_memory():
-    "Let the C library keep what a step frees for the next one; does nothing where it is not glibc."
+    "Let the C library keep what a step frees for the next one, where it is glibc."
     try:
         mallopt, malloc_trim = ctypes.CDLL(None).mallopt, ctypes.CDLL(None).malloc_trim
     except (AttributeError, TypeError, OSError):
