@@ -7,6 +7,7 @@ __all__ = ['RECURRENCES', 'LAYER', 'PolynomialLayer', 'from_kae']
 
 # %% ../nbs/11_polynomial.ipynb #227f36e7
 import torch
+from fastcore.basics import patch
 from torch import nn
 
 from .checks import check_size
@@ -22,7 +23,7 @@ RECURRENCES = {  # b₀ = 1, b₁ = a₀·t, bₖ₊₁ = aₖ·t·bₖ - cₖ·
 
 # %% ../nbs/11_polynomial.ipynb #f5714205
 class PolynomialLayer(BasisLayer):
-    "The KAE layer: maps x (…, in_features) to y (…, out_features), a polynomial of degree `order` on every edge."
+    "The KAE layer: in place of `nn.Linear`, with a polynomial of degree `order` on every edge."
 
     shared_basis = True
 
@@ -31,56 +32,67 @@ class PolynomialLayer(BasisLayer):
         in_features: int,  # number of inputs
         out_features: int,  # number of outputs
         order: int = 3,  # p, the degree of the polynomials, 1 to 1000
-        bias: bool = True,  # add a learned constant to each output, beside the constants on the edges
+        bias: bool = True,  # add a learned constant to each output, beside those on the edges
         basis: str = 'monomial',  # which polynomials: a name in RECURRENCES
         device: torch.device = None,  # where the parameters live, as for nn.Linear
         dtype: torch.dtype = None,  # type of the parameters, as for nn.Linear
     ):
         self.order = check_size('order', order, most=1000)
         if not isinstance(basis, str) or basis not in RECURRENCES:
-            raise ValueError(
-                f'basis must be one of {", ".join(map(repr, RECURRENCES))}, got {basis!r}'
-            )
+            known = ', '.join(map(repr, RECURRENCES))
+            raise ValueError(f'basis must be one of {known}, got {basis!r}')
         self.polynomials = basis
         super().__init__(in_features, out_features, self.order + 1, bias, device, dtype)
 
-    def reset_parameters(self):
-        "Draw the coefficients from N(0, 0.01²), in the order of the authors' code; zero the bias."
-        with torch.no_grad():
-            drawn = torch.randn_like(self.coefficients.mT.contiguous())  # (out, in, order + 1)
-            self.coefficients.copy_(0.01 * drawn.mT)
-        if self.bias is not None:
-            nn.init.zeros_(self.bias)
-
-    def basis(self, x):
-        "b₁(x), …, b_order(x): (…, in_features) -> (…, order, in_features). The constant b₀ = 1 is left to `weight_and_constant`."
-        first, _ = RECURRENCES[self.polynomials](0)
-        rows = [1, x if first == 1 else first * x]
-        for k in range(1, self.order):
-            a, c = RECURRENCES[self.polynomials](k)
-            rows.append(x * rows[-1] if (a, c) == (1, 0) else a * x * rows[-1] - c * rows[-2])
-        return torch.stack(rows[1:], -2) if self.order > 1 else rows[1].unsqueeze(-2)
-
-    def weight_and_constant(self):
-        "All coefficients but C₀; and C₀, summed once, not once an image, with the bias."
-        constants, weight = self.coefficients.split([1, self.order], -2)
-        constant = constants.sum((-2, -1))
-        return weight, constant if self.bias is None else constant + self.bias
-
     def edges(self, x):
+        "Return what the edges send on, constants included: (…, out_features, in_features)."
         return super().edges(x) + self.coefficients[:, 0]
 
     def extra_repr(self):
+        "What is printed between the parentheses."
         return f'{super().extra_repr()}, order={self.order}, basis={self.polynomials!r}'
+
+# %% ../nbs/11_polynomial.ipynb #31468eae
+@patch
+def reset_parameters(self: PolynomialLayer):
+    "Draw the coefficients from N(0, 0.01²), in the order of the authors' code; zero the bias."
+    with torch.no_grad():
+        drawn = torch.randn_like(self.coefficients.mT.contiguous())  # (out, in, order + 1)
+        self.coefficients.copy_(0.01 * drawn.mT)
+    if self.bias is not None:
+        nn.init.zeros_(self.bias)
+
+# %% ../nbs/11_polynomial.ipynb #0728fb30
+@patch
+def basis(
+    self: PolynomialLayer,
+    x,  # inputs (…, in_features)
+):
+    "Return b₁(x), …, b_order(x), of shape (…, order, in_features)."
+    recurrence = RECURRENCES[self.polynomials]
+    first, _ = recurrence(0)
+    rows = [1, x if first == 1 else first * x]
+    for k in range(1, self.order):
+        a, c = recurrence(k)
+        rows.append(x * rows[-1] if (a, c) == (1, 0) else a * x * rows[-1] - c * rows[-2])
+    return torch.stack(rows[1:], -2) if self.order > 1 else rows[1].unsqueeze(-2)
+
+# %% ../nbs/11_polynomial.ipynb #70d792f0
+@patch
+def weight_and_constant(self: PolynomialLayer):
+    "Return all coefficients but C₀; and C₀, summed over the inputs, with the bias."
+    constants, weight = self.coefficients.split([1, self.order], -2)
+    constant = constants.sum((-2, -1))
+    return weight, constant if self.bias is None else constant + self.bias
 
 # %% ../nbs/11_polynomial.ipynb #3d8b3a16
 def from_kae(
     state: dict,  # the state_dict of the authors' KAE layer
 ) -> dict:  # of a PolynomialLayer
-    "Return the parameters under our names: the authors keep the power last, and the bias as a row."
+    "Return the parameters under our names; the authors keep the power last, the bias as a row."
     return dict(coefficients=state['coeffs'].mT, bias=state['bias'].flatten())
 
-
+# %% ../nbs/11_polynomial.ipynb #93a8d883
 LAYER = LayerRecord(
     'kae',
     PolynomialLayer,
