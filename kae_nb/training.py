@@ -372,7 +372,8 @@ def train(
                 save()
             if interrupted():
                 break
-    return _finished(state, settings, live, checkpoints)
+        history = _finished(state, settings, live, checkpoints)
+    return history
 
 # %% ../nbs/27_training.ipynb #6eb457f7
 def _check_model(model):
