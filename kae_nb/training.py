@@ -332,6 +332,7 @@ def train(
     "Train to the last epoch, or until Ctrl-C, from the last checkpoint if there is one."
     epochs, batch_size = settings['epochs'], settings['batch_size']
     state = State(math.ceil(len(x) / batch_size))
+    steps = epochs * state.n_steps
     if checkpoints and checkpoints.found:
         tensors, kept = checkpoints.found
         state.done, state.seconds = kept['done'], kept['seconds']
@@ -349,11 +350,7 @@ def train(
                 continue  # done before; its order had to be drawn
             start = time.perf_counter() - state.seconds
             for batch in _batches(x, order, batch_size, state.step):
-                rate = (
-                    one_cycle(state.done / (epochs * state.n_steps))
-                    if settings['one_cycle']
-                    else 1
-                )
+                rate = one_cycle(state.done / steps) if settings['one_cycle'] else 1
                 loss = take_step(batch, loss_of, optimizer, rate)
                 state.note(loss)
                 bar.count(batch, loss)
