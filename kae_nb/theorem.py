@@ -25,6 +25,45 @@ def two_layer(
     )
 
 # %% ../nbs/01_theorem.ipynb #574a033a
+def _node(ax, x, y, label):
+    "A label in a circle."
+    circle = dict(boxstyle='circle,pad=0.25', fc='white', ec='0.4')
+    ax.text(x, y, label, ha='center', va='center', bbox=circle)
+
+
+def _line(ax, *ends):
+    "A gray line between two points, behind all else."
+    ax.plot(*zip(*ends), color='0.75', lw=1, zorder=0)
+
+
+def _small_plot(ax, place, size, t, values, color):
+    "A framed plot of a function, with the middle at a place in `ax`."
+    (x, y), (width, height) = place, size
+    box = ax.inset_axes([x - width / 2, y - height / 2, width, height])
+    box.plot(t, values, color=color, lw=1)
+    box.set(xticks=[], yticks=[])
+    box.spines[:].set_visible(True)
+    box.spines[:].set_color('0.6')
+
+
+def _hidden_node(ax, q, inner, outer, t, width):
+    "Hidden node q, the functions that lead there and the one that leads on."
+    m, n = len(outer), len(inner[0])
+    center, reach = (q + 0.5) / m, 0
+    for p, f in enumerate(inner[q]):
+        place, values = center + (p - (n - 1) / 2) * 1.25 * width, f(t) + 0 * t
+        _line(ax, ((p + 0.5) / n, 0.05), (place, 0.24))
+        _line(ax, (place, 0.4), (center, 0.54))
+        _small_plot(ax, (place, 0.32), (width, 0.16), t, values, 'C0')
+        # a sum of functions of different variables
+        reach = reach + np.array([values.min(), values.max()])
+    _line(ax, (center, 0.54), (center, 0.8))
+    _line(ax, (center, 0.8), (0.5, 0.96))
+    s = np.linspace(*reach, len(t))
+    _small_plot(ax, (center, 0.72), (width, 0.18), s, outer[q](s), 'C1')
+    _node(ax, center, 0.55, r'$\Sigma$')
+
+# %% ../nbs/01_theorem.ipynb #64366d24
 def draw_graph(
     inner,  # inner[q][p]: functions of one variable (arrays to arrays), as for two_layer
     outer,  # outer[q]: functions of one variable
@@ -32,7 +71,7 @@ def draw_graph(
     title: str = '',  # title, usually the function that the graph computes
     points: int = 400,  # points in each small plot
 ):
-    "Draw the network with a plot of its function on each edge, inputs in [0, 1] at the bottom; return the axes."
+    "Draw the network, a plot of its function on each edge, inputs at the bottom; return the axes."
     import matplotlib.pyplot as plt
 
     m, n = len(outer), len(inner[0])
@@ -41,44 +80,11 @@ def draw_graph(
     ax.set(xlim=(0, 1), ylim=(0, 1), title=title)
     ax.axis('off')
     t, width = np.linspace(0, 1, points), min(0.7 / (m * n), 0.25)
-
-    def node(x, y, label):
-        ax.text(
-            x,
-            y,
-            label,
-            ha='center',
-            va='center',
-            bbox=dict(boxstyle='circle,pad=0.25', fc='white', ec='0.4'),
-        )
-
-    def line(*ends):
-        ax.plot(*zip(*ends), color='0.75', lw=1, zorder=0)
-
-    def small_plot(x, y, height, t, values, color):
-        box = ax.inset_axes([x - width / 2, y - height / 2, width, height])
-        box.plot(t, values, color=color, lw=1)
-        box.set(xticks=[], yticks=[])
-        box.spines[:].set_visible(True)
-        box.spines[:].set_color('0.6')
-
     for q in range(m):
-        center, reach = (q + 0.5) / m, 0
-        for p, f in enumerate(inner[q]):
-            place, values = center + (p - (n - 1) / 2) * 1.25 * width, f(t) + 0 * t
-            line(((p + 0.5) / n, 0.05), (place, 0.24))
-            line((place, 0.4), (center, 0.54))
-            small_plot(place, 0.32, 0.16, t, values, 'C0')
-            # a sum of functions of different variables
-            reach = reach + np.array([values.min(), values.max()])
-        line((center, 0.54), (center, 0.8))
-        line((center, 0.8), (0.5, 0.96))
-        s = np.linspace(*reach, points)
-        small_plot(center, 0.72, 0.18, s, outer[q](s), 'C1')
-        node(center, 0.55, r'$\Sigma$')
+        _hidden_node(ax, q, inner, outer, t, width)
     for p in range(n):
-        node((p + 0.5) / n, 0.05, f'$x_{p + 1}$')
-    node(0.5, 0.96, r'$\Sigma$')
+        _node(ax, (p + 0.5) / n, 0.05, f'$x_{p + 1}$')
+    _node(ax, 0.5, 0.96, r'$\Sigma$')
     return ax
 
 # %% ../nbs/01_theorem.ipynb #f4a23f33
@@ -114,20 +120,20 @@ def check_levels(
     n: int,  # number of variables
     gamma: int,  # base of the digits
 ) -> int:  # how many digits to use
-    "Return the number of digits; `ValueError` if a float has not so many, if ψ would need a million digits, or if a number is not finite."
+    "Return the number of digits; `ValueError` if x cannot have so many, or is not finite."
     if levels is None:
         levels = float_digits(gamma)
     exact = x.dtype == object  # Fractions
+    # of an exact result, ψ needs beta(levels) digits: at most a million
     most = int(log(10**6) / log(n)) if exact else float_digits(gamma)
     if not 0 <= levels <= most:
-        raise ValueError(
-            f'levels must be 0 to {most} for {"Fractions" if exact else "floats"} and base {gamma}, got {levels}'
-        )
+        kind = 'Fractions' if exact else 'floats'
+        raise ValueError(f'levels must be 0 to {most} for {kind} and base {gamma}, got {levels}')
     if not exact and not np.isfinite(x).all():
         raise ValueError('x must be finite')
     return levels
 
-
+# %% ../nbs/01_theorem.ipynb #5ce87b11
 def _part(one, gamma, power):
     "one·γ^-power in the arithmetic of `one`; whole numbers are rounded down."
     if isinstance(one, Fraction):
@@ -149,10 +155,9 @@ def _inner(X, levels, one, n, gamma):
         step = _part(one, gamma, beta(k, n))
         # halfway through the rise after the tiny steps
         middle = half(low + (gamma - 2) * step + high)
-        low, high = (
-            np.where(i < gamma - 1, low + i * step, middle),
-            np.where(i < gamma - 2, low + (i + 1) * step, np.where(i == gamma - 2, middle, high)),
-        )
+        above = np.where(i == gamma - 2, middle, high)
+        above = np.where(i < gamma - 2, low + (i + 1) * step, above)
+        low, high = np.where(i < gamma - 1, low + i * step, middle), above
     return low
 
 # %% ../nbs/01_theorem.ipynb #5fcb5709
@@ -196,19 +201,12 @@ def separating_sum(
     x = np.asarray(x)
     check_base(x.shape[-1], gamma)
     levels = check_levels(x, levels, x.shape[-1], gamma)
-    one, floor = (
-        (Fraction(1), lambda v: v // 1)
-        if x.dtype == object
-        else (1.0, lambda v: np.rint(v).astype(np.int64))
-    )
-    return _separate(
-        floor((x * (one - one / gamma) + q * one / (gamma * (gamma - 1))) * gamma**levels),
-        levels,
-        one,
-        gamma,
-    )
+    one = Fraction(1) if x.dtype == object else 1.0
+    units = (x * (one - one / gamma) + q * one / (gamma * (gamma - 1))) * gamma**levels
+    X = units // 1 if x.dtype == object else np.rint(units).astype(np.int64)
+    return _separate(X, levels, one, gamma)
 
-# %% ../nbs/01_theorem.ipynb #b393477b
+# %% ../nbs/01_theorem.ipynb #0ed6b3fb
 def to_units(
     x,  # numbers in [0, 1]
     gamma: int = 10,  # base of the digits
@@ -219,7 +217,7 @@ def to_units(
         raise ValueError(f'x must lie in [0, 1], got values from {x.min()} to {x.max()}')
     return np.rint(x * ((gamma - 1) * gamma ** (float_digits(gamma) - 1))).astype(np.int64)
 
-
+# %% ../nbs/01_theorem.ipynb #a01adcb0
 def from_units(
     X,  # whole numbers from to_units
     gamma: int = 10,  # base of the digits
@@ -227,7 +225,7 @@ def from_units(
     "Return the x in [0, 1] that `to_units` makes X."
     return X / ((gamma - 1) * gamma ** (float_digits(gamma) - 1))
 
-
+# %% ../nbs/01_theorem.ipynb #b393477b
 def _shift(k, gamma):
     "a = 0.0111… cut to k digits, in units of γ^-k."
     return (gamma ** (k - 1) - 1) // (gamma - 1)
@@ -239,7 +237,7 @@ def cubes(
     k: int,  # level
     gamma: int = 10,  # base of the digits
 ):  # corners d in units (…, n), and whether X lies in the cube (…)
-    "Return for each point the corner d of its cube of level k in copy q, and True where it is in the cube and not in a gap."
+    "Return the corners of cubes of level k in copy q, and where X is in its cube, not in a gap."
     L = float_digits(gamma)
     piece, rest = np.divmod(X + q * _shift(L, gamma), gamma ** (L - k))
     # the next digits are at most 888…
@@ -260,26 +258,23 @@ def outer(
     n: int = 2,  # number of variables
     gamma: int = 10,  # base of the digits
 ) -> list:  # 2n + 1 functions of one variable
-    "Return the outer functions Φ_q of the proof's first step for f, so that Σ_q Φ_q(ξ_q(x)) is a first approximation."
+    "Return the Φ_q of the proof's first step for f: Σ_q Φ_q(ξ_q(x)) is a first approximation."
     check_base(n, gamma)
     if k < 2 or gamma ** -beta(k + 1, n) < 1e-12:
         raise ValueError(
             f'k must be at least 2 and γ^-β(k+1) at least 1e-12 for floats, got k = {k}'
         )
     ramp, width = float(gamma) ** -beta(k + 1, n), _width(k, n, 1.0, gamma)
-    side = np.arange(
-        (gamma - 1) * gamma ** (k - 1) + 1
-    )  # corners d along one axis, in units of γ^-k
+    # corners d along one axis, in units of γ^-k
+    side = np.arange((gamma - 1) * gamma ** (k - 1) + 1)
     d = np.stack(np.meshgrid(*[side] * n, indexing='ij'), -1).reshape(-1, n)
     values = f(d / side[-1]) / (2 * n + 1)
 
     def phi(q):
         start = _separate(d + q * _shift(k, gamma), k, 1.0, gamma)
         order = np.argsort(start)
-        knots = np.stack([start - ramp, start, start + width, start + width + ramp], 1)[
-            order
-        ].ravel()
-        heights = (values[:, None] * np.array([0, 1, 1, 0]))[order].ravel()
+        knots = np.stack([start - ramp, start, start + width, start + width + ramp], 1)
+        knots, heights = knots[order].ravel(), np.outer(values, [0, 1, 1, 0])[order].ravel()
         return lambda y: np.interp(y, knots, heights, left=0, right=0)
 
     return [phi(q) for q in range(2 * n + 1)]
@@ -290,24 +285,47 @@ def _meet(points, corners, heights, q, k, gamma):
     n, L = points.shape[-1], float_digits(gamma)
     ramp = gamma**16  # γ^-β(k+1), so that `one` is:
     one = gamma ** beta(k + 1, n) * ramp
-    start, width = (
-        _separate(corners // gamma ** (L - k) + q * _shift(k, gamma), k, one, gamma),
-        _width(k, n, one, gamma),
-    )
+    start = _separate(corners // gamma ** (L - k) + q * _shift(k, gamma), k, one, gamma)
+    width = _width(k, n, one, gamma)
     order = np.argsort(start)
     start, heights = start[order], heights[order]
     y = _separate(points + q * _shift(L, gamma), L, one, gamma)
     after = np.searchsorted(start, y, 'right')  # the tooth after y; the one before it is after - 1
 
     def theta(distance):
+        "Height of a tooth at a distance from its flat end."
         return 1 - (np.clip(distance, 0, ramp) / ramp).astype(float)
 
-    value, before, behind = np.zeros(len(y)), after > 0, after < len(start)
-    value[before] += (
-        theta(y[before] - start[after[before] - 1] - width) * heights[after[before] - 1]
-    )
-    value[behind] += theta(start[after[behind]] - y[behind]) * heights[after[behind]]
+    value, has_before, has_after = np.zeros(len(y)), after > 0, after < len(start)
+    before = after[has_before] - 1
+    value[has_before] += theta(y[has_before] - start[before] - width) * heights[before]
+    after = after[has_after]
+    value[has_after] += theta(start[after] - y[has_after]) * heights[after]
     return value
+
+# %% ../nbs/01_theorem.ipynb #256c16de
+def _plan(points, levels, gamma):
+    "For each step what it needs, as `_step` takes it, first step first; and all points of f_0."
+    copies, plan = np.arange(2 * points.shape[-1] + 1), []
+    for k in reversed(levels):
+        # (copies, points, n), (copies, points)
+        d, in_cube = cubes(points, copies[:, None, None], k, gamma)
+        asked = np.concatenate([points, d[in_cube]])
+        known, where = np.unique(asked, axis=0, return_inverse=True)
+        here, corner = np.split(where.ravel(), [len(points)])
+        plan.append((k, points, in_cube, known, here, corner, gamma))
+        points = known
+    return plan[::-1], points
+
+
+def _step(missing, k, points, in_cube, known, here, corner, gamma):
+    "f_r at the points of a step, from f_{r-1} at all points that it has to know."
+    phi, at = np.zeros(in_cube.shape), np.zeros(in_cube.shape, int)
+    phi[in_cube], at[in_cube] = missing[corner], corner
+    for q, inside in enumerate(in_cube):
+        teeth = np.unique(at[q, inside])
+        phi[q, ~inside] = _meet(points[~inside], known[teeth], missing[teeth], q, k, gamma)
+    return missing[here] - phi.sum(0) / len(in_cube)
 
 # %% ../nbs/01_theorem.ipynb #25bd2e08
 def superposition(
@@ -322,23 +340,10 @@ def superposition(
     check_base(n, gamma)
     if list(levels) != sorted(set(levels)) or levels and not 2 <= levels[0] <= levels[-1] <= most:
         raise ValueError(f'levels must increase from at least 2 to at most {most}, got {levels}')
-    copies, points, plan = np.arange(2 * n + 1), X.reshape(-1, n), []
-    for k in reversed(levels):  # which points does each step have to know?
-        # (copies, points, n), (copies, points)
-        d, in_cube = cubes(points, copies[:, None, None], k, gamma)
-        known, where = np.unique(np.concatenate([points, d[in_cube]]), axis=0, return_inverse=True)
-        plan.append((k, points, in_cube, known, *np.split(where.ravel(), [len(points)])))
-        points = known
+    plan, points = _plan(X.reshape(-1, n), levels, gamma)
     missing = f(from_units(points, gamma))  # f_0
-    for k, points, in_cube, known, here, corner in reversed(plan):
-        phi, at = np.zeros(in_cube.shape), np.zeros(in_cube.shape, int)
-        phi[in_cube], at[in_cube] = missing[corner], corner
-        for q in copies:
-            teeth = np.unique(at[q, in_cube[q]])
-            phi[q, ~in_cube[q]] = _meet(
-                points[~in_cube[q]], known[teeth], missing[teeth], q, k, gamma
-            )
-        missing = missing[here] - phi.sum(0) / len(copies)  # f_r at the points of this step
+    for step in plan:
+        missing = _step(missing, *step)  # f_1, f_2, …
     return f(from_units(X, gamma)) - missing.reshape(X.shape[:-1])
 
 # %% ../nbs/01_theorem.ipynb #0aa17b04
