@@ -7,6 +7,7 @@ __all__ = ['LAYER', 'harmonics', 'FourierLayer', 'from_fourierkan']
 
 # %% ../nbs/13_fourier.ipynb #9bfd6c8e
 import torch
+from fastcore.basics import patch
 from torch import nn
 
 from .checks import check_flag, check_size
@@ -27,7 +28,7 @@ def harmonics(
 
 # %% ../nbs/13_fourier.ipynb #d18d9360
 class FourierLayer(BasisLayer):
-    "The FourierKAN layer: maps x (…, in_features) to y (…, out_features), a Fourier series on every edge."
+    "The FourierKAN layer, x (…, in_features) -> y (…, out_features): Fourier series on all edges."
 
     shared_basis = True
 
@@ -45,64 +46,72 @@ class FourierLayer(BasisLayer):
         self.smooth_initialization = check_flag('smooth_initialization', smooth_initialization)
         super().__init__(in_features, out_features, 2 * self.grid_size, bias, device, dtype)
 
-    def reset_parameters(self):
-        "Draw the coefficients as the authors' code does, in its order; zero the bias."
-        c = self.coefficients
-        k = torch.arange(1, self.grid_size + 1, device=c.device)
-        scale = k**2 if self.smooth_initialization else self.grid_size**0.5
-        with torch.no_grad():
-            drawn = torch.randn(
-                2,
-                self.out_features,
-                self.in_features,
-                self.grid_size,
-                device=c.device,
-                dtype=c.dtype,
-            )
-            drawn = drawn / (self.in_features**0.5 * scale)  # (cos or sin, out, in, k)
-            c.copy_(drawn.permute(1, 3, 0, 2).flatten(1, 2))  # (out, cos 1, sin 1, cos 2, …, in)
-        if self.bias is not None:
-            nn.init.zeros_(self.bias)
-
     def basis(self, x):
         "cos x, sin x, …, cos Gx, sin Gx: (…, in_features) -> (…, 2·grid_size, in_features)."
         return Expansion.apply(x, self.expand, self.slope)
 
-    def expand(self, x):
-        if tracing():
-            return harmonics(x, self.grid_size)
-        features = x.new_empty(*x.shape[:-1], self.n_basis, self.in_features)
-        cos, sin, rows = x.cos(), x.sin(), features.unbind(-2)
-        rows[0].copy_(cos)
-        rows[1].copy_(sin)
-        for c, s, next_c, next_s in zip(rows[::2], rows[1::2], rows[2::2], rows[3::2]):
-            torch.mul(c, cos, out=next_c).addcmul_(s, sin, value=-1)
-            torch.mul(s, cos, out=next_s).addcmul_(c, sin)
-        return features
-
-    def slope(self, x, features, g):
-        "The sum over basis functions of g times their derivative at x."
-        b, g = features.unbind(-2), g.unbind(-2)
-        total = torch.addcmul(g[1] * b[0], g[0], b[1], value=-1)
-        for k in range(2, self.grid_size + 1):
-            c = 2 * k - 2  # the row of cos kx; sin kx is the next
-            total = torch.addcmul(
-                torch.addcmul(total, g[c + 1], b[c], value=k), g[c], b[c + 1], value=-k
-            )
-        return total
-
     def extra_repr(self):
         return f'{super().extra_repr()}, grid_size={self.grid_size}'
+
+# %% ../nbs/13_fourier.ipynb #de04d993
+@patch
+def reset_parameters(self: FourierLayer):
+    "Draw the coefficients as the authors' code does, in its order; zero the bias."
+    c, G = self.coefficients, self.grid_size
+    k = torch.arange(1, G + 1, device=c.device)
+    scale = k**2 if self.smooth_initialization else G**0.5
+    shape = 2, self.out_features, self.in_features, G  # theirs: (cos or sin, out, in, k)
+    with torch.no_grad():
+        drawn = torch.randn(shape, device=c.device, dtype=c.dtype)
+        drawn = drawn / (self.in_features**0.5 * scale)
+        c.copy_(drawn.permute(1, 3, 0, 2).flatten(1, 2))  # (out, cos 1, sin 1, cos 2, …, in)
+    if self.bias is not None:
+        nn.init.zeros_(self.bias)
+
+# %% ../nbs/13_fourier.ipynb #dcd885aa
+@patch
+def expand(
+    self: FourierLayer,
+    x,  # inputs (…, in_features)
+):
+    "Return what `harmonics` returns, written in place where nothing traces the steps."
+    if tracing():
+        return harmonics(x, self.grid_size)
+    features = x.new_empty(*x.shape[:-1], self.n_basis, self.in_features)
+    cos, sin, rows = x.cos(), x.sin(), features.unbind(-2)
+    rows[0].copy_(cos)
+    rows[1].copy_(sin)
+    for c, s, next_c, next_s in zip(rows[::2], rows[1::2], rows[2::2], rows[3::2]):
+        torch.mul(c, cos, out=next_c).addcmul_(s, sin, value=-1)
+        torch.mul(s, cos, out=next_s).addcmul_(c, sin)
+    return features
+
+# %% ../nbs/13_fourier.ipynb #8b2b2865
+@patch
+def slope(
+    self: FourierLayer,
+    x,  # inputs (…, in_features); the sum needs the features only
+    features,  # expand(x)
+    g,  # gradient with respect to the features
+):
+    "Return the sum over basis functions of g times their derivative at x."
+    b, g = features.unbind(-2), g.unbind(-2)
+    total = torch.addcmul(g[1] * b[0], g[0], b[1], value=-1)
+    for k in range(2, self.grid_size + 1):
+        cos, sin = 2 * k - 2, 2 * k - 1  # the rows of cos kx and sin kx
+        total = torch.addcmul(total, g[sin], b[cos], value=k)
+        total = torch.addcmul(total, g[cos], b[sin], value=-k)
+    return total
 
 # %% ../nbs/13_fourier.ipynb #e22df721
 def from_fourierkan(
     state: dict,  # the state_dict of FourierKAN's layer
 ) -> dict:  # of a FourierLayer
-    "Return the parameters under our names: theirs has all cosines before all sines, and the frequency last."
+    "Return the parameters under our names; theirs: all cosines, then all sines; frequency last."
     coefficients = state['fouriercoeffs'].permute(1, 3, 0, 2).flatten(1, 2)
     return dict(coefficients=coefficients, bias=state['bias'].flatten())
 
-
+# %% ../nbs/13_fourier.ipynb #bc133a18
 LAYER = LayerRecord(
     'fourierkan',
     FourierLayer,
