@@ -16,29 +16,19 @@ from torch import nn
 
 from .checks import check_protocol, check_size, lookup
 from .coding import mean_error, reconstruct
-from kae_nb.reconstruction import (
-    as_images,
-    check_models,
-    check_shape,
-    cuts,
-    image_scores,
-    psnr,
-    show_rows,
-    squared_errors,
-    value_range,
-)
+from .reconstruction import as_images, check_models, check_shape, cuts, image_scores, psnr
+from .reconstruction import show_rows, squared_errors, value_range
 
 # %% ../nbs/33_denoising.ipynb #63ba3360
 def _check_number(name, value, least, most):
-    "The value as a float; `TypeError` if it is no number, `ValueError` if it is not from `least` to `most`, or not finite."
+    "The value as a float; `TypeError` for no number, `ValueError` for one beyond the bounds."
     try:
         number = float(value)
     except (TypeError, ValueError):
         raise TypeError(f'{name} must be a number, got {value!r}') from None
     if not (least <= number <= most and math.isfinite(number)):
-        raise ValueError(
-            f'{name} must be at least {least} and {"finite" if most == math.inf else f"at most {most}"}, got {value}'
-        )
+        bound = 'finite' if most == math.inf else f'at most {most}'
+        raise ValueError(f'{name} must be at least {least} and {bound}, got {value}')
     return number
 
 
@@ -50,7 +40,7 @@ def gaussian_noise(
     # (smallest, largest) value of a pixel, such as dataset.data_range, else seen from x
     data_range=None,
 ) -> torch.Tensor:  # (n, d) noisy images
-    "Return images with normally distributed noise added; `ValueError` for a negative `sigma`, or one that is not finite."
+    "Return images with normally distributed noise; `ValueError` for a `sigma` that cannot be."
     sigma, (low, high) = _check_number('sigma', sigma, 0, math.inf), value_range(x, data_range)
     noisy = x + sigma * torch.randn(x.shape, generator=generator, device=x.device)
     return noisy.clamp_(low, high) if clip else noisy
@@ -64,7 +54,7 @@ def salt_pepper_noise(
     # (smallest, largest) value of a pixel, such as dataset.data_range, else seen from x
     data_range=None,
 ) -> torch.Tensor:  # (n, d) noisy images
-    "Return images in which some pixels have become 0 and some 1; `ValueError` if these are no probabilities, or sum to more than 1."
+    "Return images in which some pixels are 0 and some 1; `ValueError` for no probabilities."
     zeros, ones = _check_number('zeros', zeros, 0, 1), _check_number('ones', ones, 0, 1)
     if zeros + ones > 1:
         raise ValueError(
@@ -79,12 +69,13 @@ NOISES = {'gaussian': gaussian_noise, 'salt_pepper': salt_pepper_noise}
 
 
 def _noise(noise):
-    "The function of that name, or the given one; `ValueError` for an unknown name, `TypeError` for what is no function."
+    "The function of that name, or the given one; an error for what is neither."
     if isinstance(noise, str):
         return lookup(NOISES, noise, 'noise')
     if not callable(noise):
+        names = ', '.join(NOISES)
         raise TypeError(
-            f'noise must be one of {", ".join(NOISES)}, or a function of images and a generator, got {noise!r}'
+            f'noise must be one of {names}, or a function of images and a generator, got {noise!r}'
         )
     return noise
 
@@ -95,11 +86,10 @@ def add_noise(
     seed: int = 0,  # of the noise
     **options,  # what the noise takes: sigma, clip; zeros, ones; data_range
 ) -> torch.Tensor:  # (n, d) noisy images, on the images' device
-    "Return noisy images, the same for the same seed on every device; `ValueError` for an unknown noise or a bad value, `TypeError` for an unknown option."
+    "Return noisy images; `ValueError` for an unknown noise, `TypeError` for an unknown option."
     x, noise = as_images(x), _noise(noise)
-    return noise(
-        x.cpu(), torch.Generator().manual_seed(check_size('seed', seed, 0)), **options
-    ).to(x.device)
+    generator = torch.Generator().manual_seed(check_size('seed', seed, 0))
+    return noise(x.cpu(), generator, **options).to(x.device)
 
 # %% ../nbs/33_denoising.ipynb #c957433c
 TARGETS = 'clean', 'noisy'
@@ -119,16 +109,14 @@ def denoising_mse(
     clip: bool = False,
     **options,  # what the noise takes: sigma; zeros, ones; data_range
 ) -> float:  # mean squared error for a pixel
-    "Return the mean squared error of denoised images; `ValueError` for an unknown noise or target, and for what `image_scores` refuses."
+    "Return the mean squared error of denoised images; `ValueError` for what cannot be measured."
     lookup(TARGETS, target, 'target')
     if check_protocol(protocol) == 'paper':
         target = 'noisy'
     x = as_images(x, model)
     noisy = add_noise(x, noise, seed, **options)
-    target = x if target == 'clean' else noisy
-    return mean_error(
-        image_scores(model, noisy, squared_errors, target, clip=cuts(x, clip, protocol)), protocol
-    )
+    target, clip = x if target == 'clean' else noisy, cuts(x, clip, protocol)
+    return mean_error(image_scores(model, noisy, squared_errors, target, clip=clip), protocol)
 
 # %% ../nbs/33_denoising.ipynb #4d7fbe3b
 def evaluate_denoising(
@@ -144,30 +132,28 @@ def evaluate_denoising(
     # (smallest, largest) value of a pixel, such as dataset.data_range, else seen from x
     data_range=None,
 ) -> dict:  # denoising_mse_gaussian, denoising_psnr_gaussian in decibels, and so on for each noise
-    "Return the mean squared error and the PSNR of denoised images for several kinds of noise, as a row for a table."
+    "Return the mean squared error and the PSNR of denoised images; `TypeError` for no names."
     if isinstance(noises, str) or not hasattr(noises, '__iter__'):
         raise TypeError(f'noises must be a sequence of names, got {noises!r}')
     noises = [noise for noise in noises if lookup(NOISES, noise, 'noise')]
     x, row = as_images(x, model), {}
     low, high = value_range(x, data_range)
-    score = lambda a, b: torch.stack([squared_errors(a, b), psnr(a, b, high - low)], 1)
+    clip, to_noisy = cuts(x, clip, protocol), check_protocol(protocol) == 'paper'
+
+    def score(a, b):
+        return torch.stack([squared_errors(a, b), psnr(a, b, high - low)], 1)
+
     for noise in noises:
         noisy = add_noise(x, noise, seed, data_range=(low, high))
-        target = noisy if check_protocol(protocol) == 'paper' else x
-        errors, decibels = image_scores(
-            model, noisy, score, target, clip=cuts(x, clip, protocol)
-        ).T.contiguous()
-        row.update(
-            {
-                f'denoising_mse_{noise}': mean_error(errors, protocol),
-                f'denoising_psnr_{noise}': decibels.mean().item(),
-            }
-        )
+        scores = image_scores(model, noisy, score, noisy if to_noisy else x, clip=clip)
+        errors, decibels = scores.T.contiguous()
+        row[f'denoising_mse_{noise}'] = mean_error(errors, protocol)
+        row[f'denoising_psnr_{noise}'] = decibels.mean().item()
     return row
 
 # %% ../nbs/33_denoising.ipynb #16832621
 class MedianFilter:
-    "Each pixel becomes the median of those around it; has `transform` and `inverse_transform`, and so stands in for a model."
+    "Each pixel becomes the median of those around it; stands in for a scikit-learn transformer."
 
     def __init__(
         self,
@@ -178,16 +164,18 @@ class MedianFilter:
         self.n_features_in_ = int(np.prod(self.image_shape))
 
     def transform(self, x):
+        "Filtered images."
         # not across images or colors
         window = *[1] * (len(self.image_shape) - 1), self.size, self.size
         return median_filter(np.reshape(x, (-1, *self.image_shape)), window).reshape(len(x), -1)
 
     def inverse_transform(self, z):
+        "The same images."
         return z
 
 # %% ../nbs/33_denoising.ipynb #05bca32e
 class NoisyInput(nn.Module):
-    "A model that sees noisy images while it is trained, and images as they are otherwise: train it to reproduce clean images, and `model` learns to denoise."
+    "A model that sees noisy images while it is trained, and images as they are otherwise."
 
     def __init__(
         self,
@@ -204,7 +192,7 @@ class NoisyInput(nn.Module):
             self.in_features = model.in_features
 
     def encode(self, x):
-        "Codes of images; of images with new noise, while training."
+        "Latents of images; of images with new noise, while training."
         if not self.training:
             return self.model.encode(x)
         if self._generator is None or self._generator.device != x.device:
@@ -212,7 +200,7 @@ class NoisyInput(nn.Module):
         return self.model.encode(self.noise(x, self._generator, **self.options))
 
     def decode(self, z):
-        "Images of codes."
+        "Images of latents."
         return self.model.decode(z)
 
     def forward(self, x):
@@ -234,10 +222,5 @@ def show_denoising(
     x = as_images(x[: check_size('n', n)])
     noisy = add_noise(x, noise, seed, **options)
     denoised = [(name, reconstruct(model, noisy)) for name, model in check_models(models).items()]
-    return show_rows(
-        [('clean', x), ('noisy', noisy), *denoised],
-        image_shape,
-        ax,
-        options.get('data_range'),
-        cmap=cmap,
-    )
+    rows = [('clean', x), ('noisy', noisy), *denoised]
+    return show_rows(rows, image_shape, ax, options.get('data_range'), cmap=cmap)
