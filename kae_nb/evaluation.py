@@ -42,6 +42,7 @@ from kae_nb.reconstruction import (
     show_reconstructions,
 )
 from kae_nb.retrieval import (
+    paper_sample,
     check_ks,
     evaluate_retrieval,
     plot_recall,
@@ -64,11 +65,11 @@ def _check_labels(dataset):
 
 
 def _neighbors_at_most(dataset, protocol):
-    "The longest list of neighbors that recall can have, of 1,000 images or the first 100 of each class."
+    "The longest list of neighbors that recall can have, among 1,000 images."
     if protocol != 'paper':
         return min(1000, len(dataset.x_test)) - 1
     _check_labels(dataset)
-    return int(dataset.y_test.cpu().bincount().clamp(max=100).sum())
+    return len(paper_sample(dataset.y_test))
 
 
 def _measures(model, dataset, seed, protocol, ks):
