@@ -22,7 +22,7 @@ from kae_nb.images import (
     UnreadableImages,
     as_text,
     check_brightness,
-    check_memory,
+    check_image_memory,
     describe,
     file_id,
     list_folders,
@@ -37,24 +37,21 @@ from kae_nb.images import (
 
 # %% ../nbs/21_sources.ipynb #5e9b59bd
 _IDX_FILES = [
-    f'{part}-{kind}'
-    for part in ('train', 't10k')
-    for kind in ('images-idx3-ubyte', 'labels-idx1-ubyte')
+    'train-images-idx3-ubyte',
+    'train-labels-idx1-ubyte',
+    't10k-images-idx3-ubyte',
+    't10k-labels-idx1-ubyte',
 ]
+_CIFAR10_FILES = [*(f'data_batch_{i}' for i in range(1, 6)), 'test_batch', 'batches.meta']
 DATASETS = {  # name: class of torchvision, folder, files
     'digits': None,
     'mnist': ('MNIST', 'MNIST/raw', _IDX_FILES),
     'fashion_mnist': ('FashionMNIST', 'FashionMNIST/raw', _IDX_FILES),
-    'cifar10': (
-        'CIFAR10',
-        'cifar-10-batches-py',
-        [*(f'data_batch_{i}' for i in range(1, 6)), 'test_batch', 'batches.meta'],
-    ),
+    'cifar10': ('CIFAR10', 'cifar-10-batches-py', _CIFAR10_FILES),
     'cifar100': ('CIFAR100', 'cifar-100-python', ['train', 'test', 'meta']),
 }
-_DEBIAN_FASHION_MNIST = Path('/usr/share/datasets/fashion-mnist')
 
-
+# %% ../nbs/21_sources.ipynb #1bd2aca4
 def as_path(
     name: str,  # of the argument, for the message
     path,  # what the user gave; a '~' at its beginning stands for a home
@@ -73,28 +70,37 @@ def as_path(
 def data_root(
     root=None,  # a folder, or None for the default
 ) -> Path:  # where data sets are looked for and downloaded to
-    "Return `root`, else the folder that `KAE_NB_DATA` names, else `kae_nb` in the user's cache; errors as for `as_path`."
+    "Return `root`, or else the default folder; errors as for `as_path`."
     return as_path('root', root or os.environ.get('KAE_NB_DATA') or xdg_cache_home() / 'kae_nb')
 
 # %% ../nbs/21_sources.ipynb #0215a465
+_DEBIAN_FASHION_MNIST = Path('/usr/share/datasets/fashion-mnist')
+
+
+def _find_file(folder, name):
+    "The file of this name in a folder, gzipped or not, or None."
+    return next((p for p in (folder / name, folder / f'{name}.gz') if p.is_file()), None)
+
+
 def find_files(
     name: str,  # a name in DATASETS
     root=None,  # folder with the data, see data_root
 ) -> list | None:  # paths in the order of DATASETS
-    "Return the files of a named set, gzipped or not, in the first folder that has them all, or None."
+    "Return the files of a public set, in the first folder that has them all, or None."
     base, (_, place, names) = data_root(root), DATASETS[name]
-    for folder in [base / place, base] + [_DEBIAN_FASHION_MNIST] * (name == 'fashion_mnist'):
-        files = [
-            next((p for p in (folder / n, folder / f'{n}.gz') if p.is_file()), None) for n in names
-        ]
+    folders = [base / place, base]
+    if name == 'fashion_mnist':
+        folders.append(_DEBIAN_FASHION_MNIST)
+    for folder in folders:
+        files = [_find_file(folder, n) for n in names]
         if all(files):
             return files
 
 # %% ../nbs/21_sources.ipynb #37d2f505
 def is_available(
-    name: str,  # what load_dataset takes
+    name: str,  # name of a data set
     root=None,  # folder with the data, see data_root
-) -> bool:  # whether load_dataset would need no download
+) -> bool:  # whether it can be loaded without a download
     "Return whether the files of a data set are at hand; `ValueError` for an unknown name."
     kind, colon, path = str(name).partition(':')
     if colon and kind in ('folder', 'arrays'):
@@ -108,12 +114,11 @@ def stratified_sample(
     size: int,  # how many to draw
     seed: int = 0,  # of the draw
 ) -> torch.Tensor:  # (size,) indices, sorted
-    "Return indices of a random sample in which each class has its share, up to rounding; `ValueError` if there are not so many."
+    "Return a random sample in which each class has its share; `ValueError` if it is too large."
     if check_size('subset', size) > len(y):
         raise ValueError(f'subset: {size:,} images asked for, there are {len(y):,}')
-    order = torch.randperm(
-        len(y), generator=torch.Generator().manual_seed(check_size('seed', seed, 0))
-    )
+    generator = torch.Generator().manual_seed(check_size('seed', seed, 0))
+    order = torch.randperm(len(y), generator=generator)
     place = torch.empty(len(y), dtype=torch.float64)
     for label in y.unique():
         members = order[y[order] == label]
@@ -125,7 +130,7 @@ def hold_out(
     y,  # (n,) labels
     seed: int = 0,  # of what is held out
 ) -> tuple:  # indices of four fifths, indices of one fifth
-    "Return which images to train with and which to test with; `ValueError` for fewer than two images."
+    "Return which images to train with and which to test with; `ValueError` for fewer than two."
     if len(y) < 2:
         raise ValueError('a single image cannot be both trained and tested with')
     test = stratified_sample(y, max(1, round(len(y) / 5)), seed)
@@ -150,101 +155,117 @@ def to_rows(
 
 
 def _image_shape(images):
+    "(height, width), or (3, height, width) in color, as a list."
     return ([3] if images.ndim == 4 else []) + list(images.shape[1:3])
 
 # %% ../nbs/21_sources.ipynb #2664bfda
-def _decode_named(name, files, grayscale, size):
-    "Bytes and labels of a named set by name, and what else a `Dataset` needs."
-    if name in ('cifar10', 'cifar100'):
-        *batches, test, meta = files
-        x, y = zip(*map(read_cifar, batches))
-        parts = {'train': (np.concatenate(x), np.concatenate(y)), 'test': read_cifar(test)}
-        names = read_pickle(meta)
-        classes = names.get('label_names', names.get('fine_label_names'))
-        if not isinstance(classes, list) or not all(isinstance(name, str) for name in classes):
-            raise ValueError(
-                f'{meta} is no file of CIFAR: expected a list of texts as label_names or fine_label_names'
-            )
-    else:
-        from torchvision.datasets import FashionMNIST
-
-        x_train, y_train, x_test, y_test = map(read_idx, files)
-        parts, classes = (
-            {'train': (x_train, y_train), 'test': (x_test, y_test)},
-            FashionMNIST.classes if name == 'fashion_mnist' else '0123456789',
+def _decode_cifar(files):
+    "Images and labels of both parts, and names of classes, from CIFAR's batches."
+    *batches, test, meta = files
+    x, y = zip(*map(read_cifar, batches))
+    parts = {'train': (np.concatenate(x), np.concatenate(y)), 'test': read_cifar(test)}
+    names = read_pickle(meta)
+    classes = names.get('label_names', names.get('fine_label_names'))
+    if not isinstance(classes, list) or not all(isinstance(name, str) for name in classes):
+        raise ValueError(
+            f'{meta} is no file of CIFAR: '
+            'expected a list of texts as label_names or fine_label_names'
         )
+    return parts, classes
+
+
+def _decode_mnist(name, files):
+    "Images and labels of both parts, and names of classes, from IDX files."
+    from torchvision.datasets import FashionMNIST
+
+    x_train, y_train, x_test, y_test = map(read_idx, files)
+    classes = FashionMNIST.classes if name == 'fashion_mnist' else '0123456789'
+    return {'train': (x_train, y_train), 'test': (x_test, y_test)}, classes
+
+
+def _check_part(name, part, x, y, shape, classes):
+    "Raise a `ValueError` if images and labels of a part do not belong together."
+    if x.ndim < 3 or y.ndim != 1:
+        raise ValueError(
+            f'{name}: expected images (n, height, width) and labels (n,), '
+            f'the files hold {x.shape} and {y.shape}'
+        )
+    apart = 'the files do not belong together'
+    if len(x) != len(y):
+        numbers = f'{len(x):,} images but {len(y):,} labels in the {part} part'
+        raise ValueError(f'{name}: {numbers}: {apart}')
+    if not x.size:
+        raise ValueError(f'{name}: the files of the {part} part hold no images')
+    if x.shape[1:] != shape:
+        shapes = f'training images of {shape}, test images of {x.shape[1:]}'
+        raise ValueError(f'{name}: {shapes}: {apart}')
+    if y.max() >= len(classes):
+        raise ValueError(f'{name}: a label of {y.max()} with {len(classes)} classes: {apart}')
+
+
+def _decode_named(name, files, grayscale, size):
+    "Bytes and labels of a public set by name, and what else a `Dataset` needs."
+    is_cifar = name in ('cifar10', 'cifar100')
+    parts, classes = _decode_cifar(files) if is_cifar else _decode_mnist(name, files)
     tensors, shape = {}, parts['train'][0].shape[1:]
     for part, (x, y) in parts.items():
-        if x.ndim < 3 or y.ndim != 1:
-            raise ValueError(
-                f'{name}: expected images (n, height, width) and labels (n,), the files hold {x.shape} and {y.shape}'
-            )
-        if len(x) != len(y):
-            raise ValueError(
-                f'{name}: {len(x):,} images but {len(y):,} labels in the {part} part: the files do not belong together'
-            )
-        if not x.size:
-            raise ValueError(f'{name}: the files of the {part} part hold no images')
-        if x.shape[1:] != shape:
-            raise ValueError(
-                f'{name}: training images of {shape}, test images of {x.shape[1:]}: the files do not belong together'
-            )
-        if y.max() >= len(classes):
-            raise ValueError(
-                f'{name}: a label of {y.max()} with {len(classes)} classes: the files do not belong together'
-            )
+        _check_part(name, part, x, y, shape, classes)
         if x.ndim == 4 and grayscale:
             x = to_gray(x)
         if size is not None:
             x = resize(x, size)
-        tensors.update(
-            {f'x_{part}': to_rows(x), f'y_{part}': torch.from_numpy(y.astype(np.int64))}
-        )
+        tensors[f'x_{part}'] = to_rows(x)
+        tensors[f'y_{part}'] = torch.from_numpy(y.astype(np.int64))
     return tensors, dict(image_shape=_image_shape(x), classes=list(classes))
 
-
+# %% ../nbs/21_sources.ipynb #36db8b01
 def _not_found(name, root, reason):
     "The error for a data set that is neither on disk nor to be had, with the ways to get it."
     ways = [
         f'let it be downloaded, on a machine with a network: load_dataset({name!r})',
         f'put its files into {data_root(root) / DATASETS[name][1]}',
-        'name the folder that has them: root= in Python, --data_root for commands, or the environment variable KAE_NB_DATA',
+        'name the folder that has them: root= in Python, --data_root for commands, '
+        'or the environment variable KAE_NB_DATA',
     ]
     if name == 'fashion_mnist':
         ways.append('on Debian or Ubuntu: apt install dataset-fashion-mnist')
     listed = '; '.join(f'({i}) {way}' for i, way in enumerate(ways, 1))
     return FileNotFoundError(
-        f'the data set {name!r} is not in {data_root(root)} and was not downloaded ({reason}). To get it: {listed}'
+        f'the data set {name!r} is not in {data_root(root)} and was not downloaded ({reason}). '
+        f'To get it: {listed}'
     )
 
 
 def _remove_downloads(base):
-    "Remove what downloads of processes of this machine that are no longer alive left in a folder."
+    "Remove what killed processes of this machine left in a folder when they downloaded."
     for folder in base.glob('.download-*'):
-        host, _, process = (
-            folder.name.removeprefix('.download-').rpartition('-')[0].rpartition('-')
-        )
+        owner, _, _ = folder.name.removeprefix('.download-').rpartition('-')
+        host, _, process = owner.rpartition('-')
         if process.isdecimal() and is_over(host, int(process)):
             shutil.rmtree(folder, ignore_errors=True)
 
 
+def _move_files(folder, base):
+    "Move the files of a folder to the same places below another."
+    for file in [p for p in folder.rglob('*') if p.is_file()]:
+        place = base / file.relative_to(folder)
+        place.parent.mkdir(parents=True, exist_ok=True)
+        os.replace(file, place)
+
+
 def _download(name, root):
-    "Let torchvision download and check a set, then move its files to their place; `FileNotFoundError` if it cannot be had."
+    "Let torchvision download and check a set; `FileNotFoundError` if it cannot be had."
     from torchvision import datasets
 
     base = data_root(root)
     new = not base.exists()
+    own = f'.download-{socket.gethostname()}-{os.getpid()}-'
     try:
         base.mkdir(parents=True, exist_ok=True)
         _remove_downloads(base)
-        with tempfile.TemporaryDirectory(
-            dir=base, prefix=f'.download-{socket.gethostname()}-{os.getpid()}-'
-        ) as folder:
+        with tempfile.TemporaryDirectory(dir=base, prefix=own) as folder:
             getattr(datasets, DATASETS[name][0])(folder, download=True)
-            for file in [p for p in Path(folder).rglob('*') if p.is_file()]:
-                place = base / file.relative_to(folder)
-                place.parent.mkdir(parents=True, exist_ok=True)
-                os.replace(file, place)
+            _move_files(Path(folder), base)
     except (OSError, RuntimeError) as error:
         with suppress(OSError):
             if new:
@@ -259,7 +280,7 @@ def read_named(
     grayscale: bool = True,  # color to gray
     size=None,  # (height, width), else as it is
     cache: bool = True,  # keep decoded images, and use what is kept
-) -> tuple:  # x_train, y_train, x_test, y_test by name: bytes (n, d) and labels (n,); image_shape and classes by name
+) -> tuple:  # bytes x_train, x_test (n, d), labels y_train, y_test; image_shape, classes; as dicts
     "Return a public set; `ValueError` for damaged files, `FileNotFoundError` if it cannot be had."
     files = find_files(name, root)
     if files is None:
@@ -267,9 +288,8 @@ def read_named(
             raise _not_found(name, root, 'download=False')
         _download(name, root)
         files = find_files(name, root)
-    kept = (
-        _cache_files(root, name, dict(name=name, grayscale=grayscale, size=size)) if cache else []
-    )
+    options = dict(name=name, grayscale=grayscale, size=size)
+    kept = _cache_files(root, name, options) if cache else []
     return cached(kept, files_digest(files), lambda: _decode_named(name, files, grayscale, size))
 
 # %% ../nbs/21_sources.ipynb #679e42fe
@@ -282,97 +302,100 @@ _PARTS = {
     'valid': 'val',
     'validation': 'val',
 }
+_FILLERS = {'data', 'dataset', 'images', 'img', 'imgs', 'pictures', 'seg', 'set'}
 
 
 def _part_of(name):
     "Which part a folder's name stands for, or None."
-    words = set(re.findall('[a-z]+', name.lower())) - {
-        'data',
-        'dataset',
-        'images',
-        'img',
-        'imgs',
-        'pictures',
-        'seg',
-        'set',
-    }
+    words = set(re.findall('[a-z]+', name.lower())) - _FILLERS
     return _PARTS.get(words.pop()) if len(words) == 1 else None
 
 
 def _holds_pictures(folder, deep=True):
-    for _, folders, names in os.walk(folder):
-        if any(
-            name.lower().endswith(IMAGE_SUFFIXES) and not name.startswith('.') for name in names
-        ):
+    "Whether there is a picture in a folder or, where `deep`, anywhere below it."
+    for _, _, names in os.walk(folder):
+        seen = (name.lower() for name in names if not name.startswith('.'))
+        if any(name.endswith(IMAGE_SUFFIXES) for name in seen):
             return True
         if not deep:
-            return False
+            break
     return False
 
 
-def find_parts(
-    path,  # a tree of pictures
-) -> (
-    tuple
-):  # (folder, None), to hold out from; or (folder of training images, folder of test images)
-    "Return the folders of both parts; `ValueError` if the layout is not known, `FileNotFoundError` if there is no folder. Warns if a part is left out."
-    path, met = Path(path), set()
-    if not path.is_dir():
-        raise FileNotFoundError(f'there is no folder {str(path)!r}')
+def _innermost(path):
+    "Where folders begin to differ, below those that hold one folder only; the folders there."
+    met = set()
     while len(names := list_folders(path)) == 1 and file_id(path) not in met:
         if _holds_pictures(path, deep=False) or not list_folders(path / names[0]):
             break
         met.add(file_id(path))
         path = path / names[0]
+    return path, names
+
+
+def find_parts(
+    path,  # a tree of pictures
+) -> tuple:  # folders of the training and of the test images; (folder, None) to hold out from
+    "Return the folders of both parts; an error if there is no folder, or its layout is unknown."
+    path = Path(path)
+    if not path.is_dir():
+        raise FileNotFoundError(f'there is no folder {str(path)!r}')
+    path, names = _innermost(path)
     kinds = {name: kind for name in names if (kind := _part_of(name))}
     if not kinds or len(names) == 1:
         return path, None
+    first = next(iter(kinds))
     others = [name for name in names if name not in kinds and _holds_pictures(path / name)]
-    layout = f'{as_text(path)} holds the folders {as_text(", ".join(names[:10]))}{", …" if len(names) > 10 else ""}'
-    if len(kinds) == 1 and len(others) > 1 and not list_folders(path / next(iter(kinds))):
-        warnings.warn(f'{layout}: {next(iter(kinds))} is taken for a class like the others')
+    listed = as_text(', '.join(names[:10])) + (', …' if len(names) > 10 else '')
+    layout = f'{as_text(path)} holds the folders {listed}'
+    if len(kinds) == 1 and len(others) > 1 and not list_folders(path / first):
+        warnings.warn(f'{layout}: {first} is taken for a class like the others')
         return path, None
     found = {kind: path / name for name, kind in kinds.items()}
     if others or len(found) < len(kinds) or 'train' not in found or len(found) < 2:
         raise ValueError(
-            f'{layout}: expected train and test, or train and val, with nothing beside them, or a folder for each class'
+            f'{layout}: expected train and test, or train and val, with nothing beside them, '
+            'or a folder for each class'
         )
     if len(found) == 3:
-        warnings.warn(
-            f'{as_text(found["val"])} is left out: {found["train"].name} and {found["test"].name} are used'
-        )
+        used = f'{found["train"].name} and {found["test"].name} are used'
+        warnings.warn(f'{as_text(found["val"])} is left out: {used}')
     return found['train'], found.get('test', found.get('val'))
 
 # %% ../nbs/21_sources.ipynb #f49451b2
+def _check_apart(files, others):
+    "Raise a `ValueError` if a file is in both lists, by whatever names."
+    ids = {file_id(file): file for file in files}
+    for file in others:
+        twin = ids.get(file_id(file))
+        if twin is not None:
+            raise ValueError(
+                f'{as_text(twin)} and {as_text(file)} are one file in both parts: '
+                'leave one of them out'
+            )
+
+
 def list_parts(
     path,  # a tree of pictures, see find_parts
     subset: int = None,  # how many training images to draw, else all
     seed: int = 0,  # of the subset, and of what is held out
 ) -> tuple:  # (files, labels (n,)) by part; classes
-    "Return files and labels of both parts; errors as for `find_parts` and `list_images`, and `ValueError` if a file is in both."
+    "Return both parts; errors of `find_parts`, `list_images`; `ValueError` for a file in both."
     train, test = find_parts(as_path('folder', path))
     files, y, classes = list_images(train)
     y = torch.from_numpy(y)
     if test is None:
-        parts = {
-            part: ([files[i] for i in rows], y[rows])
-            for part, rows in zip(('train', 'test'), hold_out(y, seed))
-        }
+        rows, test_rows = hold_out(y, seed)
+        parts = {'test': ([files[i] for i in test_rows], y[test_rows])}
+        files, y = [files[i] for i in rows], y[rows]
     else:
         others, other_y, _ = list_images(test, classes)
-        ids = {file_id(file): file for file in files}
-        both = next((file for file in others if file_id(file) in ids), None)
-        if both:
-            twin = ids[file_id(both)]
-            raise ValueError(
-                f'{as_text(twin)} and {as_text(both)} are one file in both parts: leave one of them out'
-            )
-        parts = {'train': (files, y), 'test': (others, torch.from_numpy(other_y))}
+        _check_apart(files, others)
+        parts = {'test': (others, torch.from_numpy(other_y))}
     if subset is not None:
-        files, y = parts['train']
         rows = stratified_sample(y, subset, seed)
-        parts['train'] = [files[i] for i in rows], y[rows]
-    return parts, classes
+        files, y = [files[i] for i in rows], y[rows]
+    return {'train': (files, y), **parts}, classes
 
 # %% ../nbs/21_sources.ipynb #2e71ff66
 def check_readable(
@@ -389,6 +412,32 @@ def check_readable(
     warnings.warn(f'{message}. They are skipped; strict=True makes this an error')
 
 # %% ../nbs/21_sources.ipynb #ed29349b
+def _check_each_part(parts, unreadable):
+    "Raise `UnreadableImages` if nothing in one part could be read."
+    for part, (files, _) in parts.items():
+        reasons = {file: unreadable[file] for file in files if file in unreadable}
+        if len(reasons) == len(files):
+            raise UnreadableImages(reasons, f' of the {part} part')
+
+
+def _decode_folder(parts, classes, size, grayscale, strict, progress):
+    "Bytes and labels of listed pictures by name, and what else a `Dataset` needs."
+    (train, y_train), (test, y_test) = parts['train'], parts['test']
+    files, y = train + test, torch.cat([y_train, y_test])
+    images, kept, unreadable = read_images(files, size, grayscale, progress)
+    if strict:
+        check_readable(unreadable, len(files), strict)
+    _check_each_part(parts, unreadable)
+    rows, kept, tensors = to_rows(images), torch.from_numpy(kept), {}
+    for part, mask in [('train', kept < len(train)), ('test', kept >= len(train))]:
+        tensors[f'x_{part}'], tensors[f'y_{part}'] = rows[mask], y[kept][mask]
+    return tensors, dict(
+        image_shape=_image_shape(images),
+        classes=[as_text(name) for name in classes],
+        unreadable={str(file): reason for file, reason in unreadable.items()},
+    )
+
+
 def read_folder(
     path,  # the folder
     root=None,  # decoded images are kept below data_root(root)
@@ -400,52 +449,39 @@ def read_folder(
     cache: bool = True,  # keep decoded images, and use what is kept
     progress: bool = True,  # show a progress bar
 ) -> tuple:  # as read_named
-    "Return the pictures of a folder; errors as for `list_parts` and `read_images`, and `ValueError` if nothing in one part can be read, or all is black."
+    "Return a folder's pictures; errors of `list_parts`, `read_images`, and if all is black."
     path = as_path('folder', path).resolve()
     parts, classes = list_parts(path, subset, seed)
-    (train, y_train), (test, y_test) = parts['train'], parts['test']
-    files, y = train + test, torch.cat([y_train, y_test])
-
-    def decode():
-        images, kept, unreadable = read_images(files, size, grayscale, progress)
-        if strict:
-            check_readable(unreadable, len(files), strict)
-        for part, names in (('train', train), ('test', test)):
-            reasons = {file: unreadable[file] for file in names if file in unreadable}
-            if len(reasons) == len(names):
-                raise UnreadableImages(reasons, f' of the {part} part')
-        rows, kept = to_rows(images), torch.from_numpy(kept)
-        tensors = {
-            f'{name}_{part}': values[mask]
-            for part, mask in (('train', kept < len(train)), ('test', kept >= len(train)))
-            for name, values in (('x', rows), ('y', y[kept]))
-        }
-        named = {str(file): reason for file, reason in unreadable.items()}
-        return tensors, dict(
-            image_shape=_image_shape(images), classes=list(map(as_text, classes)), unreadable=named
-        )
-
-    # 2: as a viewer shows them
-    options = dict(
-        folder=str(path), grayscale=grayscale, size=size, subset=subset, seed=seed, decoder=2
-    )
+    files = parts['train'][0] + parts['test'][0]
+    options = dict(folder=str(path), grayscale=grayscale, size=size, subset=subset, seed=seed)
+    options['decoder'] = 2  # as a viewer shows them; 1 was otherwise
     kept = _cache_files(root, 'folder', options) if cache else []
-    tensors, state = cached(kept, files_digest(files, contents=False), decode)
-    check_readable(state['unreadable'], len(files), strict)
-    check_brightness(
-        f'the pictures in {as_text(path)}', torch.cat([tensors['x_train'], tensors['x_test']])
+    tensors, state = cached(
+        kept,
+        files_digest(files, contents=False),
+        lambda: _decode_folder(parts, classes, size, grayscale, strict, progress),
     )
+    check_readable(state['unreadable'], len(files), strict)
+    both = torch.cat([tensors['x_train'], tensors['x_test']])
+    check_brightness(f'the pictures in {as_text(path)}', both)
     return tensors, state
 
 # %% ../nbs/21_sources.ipynb #d39076f7
+_ARRAYS = 'x_train', 'y_train', 'x_test', 'y_test', 'image_shape', 'classes'
+
+
+def _no_arrays(where, error):
+    "The error for a file that is no archive of arrays."
+    return ValueError(
+        f'{where} is no .npz file of plain arrays, as numpy.savez writes it: {error}'
+    )
+
+
 def read_arrays(
     path,  # an .npz file
 ) -> dict:  # arrays by name
-    "Return the arrays of a file; `FileNotFoundError` if it is not there, `ValueError` if it is damaged or too large, lacks x_train, or has an unknown key."
-    path, known = (
-        as_path('arrays', path),
-        ['x_train', 'y_train', 'x_test', 'y_test', 'image_shape', 'classes'],
-    )
+    "Return a file's arrays; `FileNotFoundError`, or `ValueError` if it is damaged or has others."
+    path = as_path('arrays', path)
     if not path.is_file():
         raise FileNotFoundError(f'there is no file {str(path)!r}')
     where = as_text(path)
@@ -454,20 +490,15 @@ def read_arrays(
         with zipfile.ZipFile(path) as file:
             size = sum(member.file_size for member in file.infolist())
     except Exception as error:
-        raise ValueError(
-            f'{where} is no .npz file of plain arrays, as numpy.savez writes it: {error}'
-        ) from error
-    check_memory(where, size)
+        raise _no_arrays(where, error) from error
+    check_image_memory(where, size)
     try:
-        # np.load does not unpickle unless it is told to
-        with np.load(path) as file:
+        with np.load(path) as file:  # which does not unpickle unless it is told to
             arrays = dict(file)
     except Exception as error:
-        raise ValueError(
-            f'{where} is no .npz file of plain arrays, as numpy.savez writes it: {error}'
-        ) from error
+        raise _no_arrays(where, error) from error
     for name in arrays:
-        lookup(known, as_text(name), f'array in {where}:')
+        lookup(_ARRAYS, as_text(name), f'array in {where}:')
     if 'x_train' not in arrays:
         raise ValueError(f'{where} has no x_train; it holds {", ".join(arrays) or "nothing"}')
     return arrays
