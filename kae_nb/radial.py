@@ -8,15 +8,16 @@ __all__ = ['LAYER', 'RadialLayer', 'from_fastkan']
 # %% ../nbs/15_radial.ipynb #22b746d5
 import torch
 import torch.nn.functional as F
+from fastcore.basics import patch
 from torch import nn
 
 from .checks import check_size
 from .layer import BasisLayer, Expansion, LayerRecord
-from .spline import check_range
+from .spline import check_range, silu_slope
 
 # %% ../nbs/15_radial.ipynb #84e7126c
 class RadialLayer(BasisLayer):
-    "The FastKAN layer: maps x (…, in_features) to y (…, out_features), a SiLU and a sum of Gaussian bumps on every edge."
+    "The FastKAN layer, x (…, in_features) -> y (…, out_features): SiLU and bumps on every edge."
 
     shared_basis = True
 
@@ -36,18 +37,6 @@ class RadialLayer(BasisLayer):
         super().__init__(in_features, out_features, 1 + self.grid_size, bias, device, dtype)
         self.register_buffer('grid', self.middles(self.coefficients))
 
-    def reset_parameters(self):
-        "Draw the parameters as FastKAN does, in its order: bumps from a normal distribution cut at ±2, of deviation 0.1; SiLU and bias as `nn.Linear`."
-        c, bound = self.coefficients, self.in_features**-0.5
-        with torch.no_grad():
-            drawn = nn.init.trunc_normal_(
-                c.new_empty(self.out_features, self.in_features, self.grid_size), std=0.1
-            )
-            c[:, 1:] = drawn.mT
-            c[:, 0] = torch.empty_like(c[:, 0]).uniform_(-bound, bound)
-            if self.bias is not None:
-                self.bias.uniform_(-bound, bound)
-
     def middles(self, like):
         "The middles of the bumps, (grid_size,), of the type and on the device of a tensor."
         low, high = self.grid_range
@@ -57,54 +46,79 @@ class RadialLayer(BasisLayer):
         "SiLU(x), b₁(x), …: (…, in_features) -> (…, 1 + grid_size, in_features)."
         return Expansion.apply(x, self.expand, self.slope)
 
-    def distances(self, x):
-        "u = (x - c)/h for each bump: (…, grid_size, in_features)."
-        return (x.unsqueeze(-2) - self.middles(x).unsqueeze(-1)) * (1 / self.step)
-
-    def expand(self, x):
-        return torch.cat([F.silu(x).unsqueeze(-2), self.distances(x).square_().neg_().exp_()], -2)
-
-    def slope(self, x, features, g):
-        "The sum over basis functions of g times their derivative at x."
-        sigmoid = x.sigmoid()
-        # SiLU' = σ + SiLU·(1 - σ)
-        of_silu = torch.addcmul(sigmoid, features[..., 0, :], 1 - sigmoid) * g[..., 0, :]
-        of_bumps = self.distances(x) * features[..., 1:, :] * g[..., 1:, :]
-        return of_silu - of_bumps.sum(-2) * (2 / self.step)
-
     def _load_from_state_dict(self, state, prefix, *args):
         *_, errors = args
         theirs, ours = state.get(prefix + 'grid', self.grid), self.grid
-        if (
-            theirs.shape == ours.shape
-            and not ours.is_meta
-            and not torch.allclose(theirs.to(ours), ours, atol=1e-3 * self.step)
-        ):
-            low, high = theirs[0].item(), theirs[-1].item()
-            errors.append(
-                f'the bumps lie from {low:g} to {high:g}: make the layer with grid_range=({low:g}, {high:g})'
-            )
+        if theirs.shape == ours.shape and not ours.is_meta:
+            if not torch.allclose(theirs.to(ours), ours, atol=1e-3 * self.step):
+                low, high = theirs[0].item(), theirs[-1].item()
+                errors.append(
+                    f'the bumps lie from {low:g} to {high:g}: '
+                    f'make the layer with grid_range=({low:g}, {high:g})'
+                )
         super()._load_from_state_dict(state, prefix, *args)
 
     def extra_repr(self):
         return f'{super().extra_repr()}, grid_size={self.grid_size}, grid_range={self.grid_range}'
 
+# %% ../nbs/15_radial.ipynb #f5f20b61
+@patch
+def reset_parameters(self: RadialLayer):
+    "Draw the parameters as FastKAN does, in its order."
+    c, bound = self.coefficients, self.in_features**-0.5
+    with torch.no_grad():
+        drawn = c.new_empty(self.out_features, self.in_features, self.grid_size)
+        c[:, 1:] = nn.init.trunc_normal_(drawn, std=0.1).mT
+        c[:, 0] = torch.empty_like(c[:, 0]).uniform_(-bound, bound)
+        if self.bias is not None:
+            self.bias.uniform_(-bound, bound)
+
+# %% ../nbs/15_radial.ipynb #eb10f8dd
+@patch
+def distances(
+    self: RadialLayer,
+    x,  # inputs (…, in_features)
+):  # (…, grid_size, in_features)
+    "Return u = (x - c)/h for each bump."
+    return (x.unsqueeze(-2) - self.middles(x).unsqueeze(-1)) * (1 / self.step)
+
+# %% ../nbs/15_radial.ipynb #d027ce0c
+@patch
+def expand(
+    self: RadialLayer,
+    x,  # inputs (…, in_features)
+):
+    "Return the `basis`."
+    return torch.cat([F.silu(x).unsqueeze(-2), self.distances(x).pow_(2).neg_().exp_()], -2)
+
+# %% ../nbs/15_radial.ipynb #2b1e87d9
+@patch
+def slope(
+    self: RadialLayer,
+    x,  # inputs (…, in_features)
+    features,  # expand(x)
+    g,  # gradient with respect to the features
+):
+    "Return the sum over basis functions of g times their derivative at x."
+    of_silu = silu_slope(x, features[..., 0, :]) * g[..., 0, :]
+    of_bumps = self.distances(x) * features[..., 1:, :] * g[..., 1:, :]
+    return of_silu - of_bumps.sum(-2) * (2 / self.step)
+
 # %% ../nbs/15_radial.ipynb #10b4bf90
 def from_fastkan(
     state: dict,  # the state_dict of a FastKANLayer
 ) -> dict:  # of a RadialLayer
-    "Return the parameters under our names: FastKAN has the bump last, and the SiLU's weights apart; `ValueError` if it normalizes its inputs."
+    "Return the parameters under our names; `ValueError` if the layer normalizes its inputs."
     if 'layernorm.weight' in state:
         raise ValueError(
-            'a FastKAN layer with a layer norm is no sum over its inputs, and has no counterpart here'
+            'a FastKAN layer with a layer norm is no sum over its inputs, '
+            'and has no counterpart here'
         )
     silu = state['base_linear.weight']
+    # theirs has the bump last
     bumps = state['spline_linear.weight'].unflatten(1, (silu.shape[1], -1)).mT
-    return dict(
-        coefficients=torch.cat([silu.unsqueeze(1), bumps], 1),
-        bias=state['base_linear.bias'],
-        grid=state['rbf.grid'],
-    )
+    coefficients = torch.cat([silu.unsqueeze(1), bumps], 1)
+    return dict(coefficients=coefficients, bias=state['base_linear.bias'], grid=state['rbf.grid'])
 
-
+# %% ../nbs/15_radial.ipynb #c213e300
 LAYER = LayerRecord('radial', RadialLayer, 'Radial', lr=2e-2, effort=6, from_theirs=from_fastkan)
