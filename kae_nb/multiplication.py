@@ -13,8 +13,20 @@ from .checks import check_size, suggestion
 from .layer import LayerRecord, records
 
 # %% ../nbs/16_multiplication.ipynb #08080ebb
+def _maker(edges):
+    "The class for a name; `ValueError` if there is none."
+    known = {name: record.make for name, record in records().items() if name != 'multkan'}
+    if callable(edges):
+        return edges
+    if isinstance(edges, str) and edges in known:
+        return known[edges]
+    names, hint = ', '.join(map(repr, known)), suggestion(edges, known)
+    message = f'edges must be a class or one of {names}, got {edges!r}; {hint}'
+    raise ValueError(message.rstrip('; '))
+
+
 class MultiplicationLayer(nn.Module):
-    "The MultKAN layer: maps x (…, in_features) to y (…, out_features), sums over edges, of which the last ones are multiplied in pairs."
+    "The MultKAN layer, x (…, in_features) -> y (…, out_features): sums, and products of two sums."
 
     def __init__(
         self,
@@ -30,42 +42,28 @@ class MultiplicationLayer(nn.Module):
         self.out_features = check_size('out_features', out_features)
         n_products = self.out_features // 2 if n_products is None else n_products
         self.n_products = check_size('n_products', n_products, least=0, most=self.out_features)
-        self.edges = _maker(edges)(
-            self.in_features, self.out_features + self.n_products, **options
-        )
+        n_sums = self.out_features + self.n_products
+        self.edges = _maker(edges)(self.in_features, n_sums, **options)
 
     def reset_parameters(self):
         "Draw the parameters of the edges anew."
         self.edges.reset_parameters()
 
     def forward(self, x):
-        sums, factors = self.edges(x).split(
-            [self.out_features - self.n_products, 2 * self.n_products], -1
-        )
+        "x (…, in_features) -> y (…, out_features)."
+        m = self.n_products
+        sums, factors = self.edges(x).split([self.out_features - m, 2 * m], -1)
         return torch.cat([sums, factors[..., ::2] * factors[..., 1::2]], -1)
 
     def extra_repr(self):
-        return f'in_features={self.in_features}, out_features={self.out_features}, n_products={self.n_products}'
-
-
-def _maker(edges):
-    "The class for a name; `ValueError` if there is none."
-    known = {name: record.make for name, record in records().items() if name != 'multkan'}
-    if callable(edges):
-        return edges
-    if isinstance(edges, str) and edges in known:
-        return known[edges]
-    raise ValueError(
-        f'edges must be a class or one of {", ".join(map(repr, known))}, got {edges!r}; {suggestion(edges, known)}'.rstrip(
-            '; '
-        )
-    )
+        sizes = f'in_features={self.in_features}, out_features={self.out_features}'
+        return f'{sizes}, n_products={self.n_products}'
 
 # %% ../nbs/16_multiplication.ipynb #a52e15ae
 def from_pykan(
     state: dict,  # the state_dict of a KANLayer of pykan, such as act_fun[0] of a MultKAN
 ) -> dict:  # of a MultiplicationLayer over B-splines
-    "Return the parameters under our names: pykan has the input first, and the SiLU's weights apart; edges that it has pruned are zero."
+    "Return the parameters under our names; the edges that pykan has pruned are zero."
     silu, scale = (state[name].mT * state['mask'].mT for name in ('scale_base', 'scale_sp'))
     coefficients = torch.cat([silu.unsqueeze(1), state['coef'].permute(1, 2, 0)], 1)
     return {
@@ -74,7 +72,7 @@ def from_pykan(
         'edges.grid': state['grid'],
     }
 
-
+# %% ../nbs/16_multiplication.ipynb #0de68756
 LAYER = LayerRecord(
     'multkan', MultiplicationLayer, 'MultKAN', lr=2e-2, effort=10, from_theirs=from_pykan
 )
