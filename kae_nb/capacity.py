@@ -6,6 +6,8 @@
 __all__ = ['LARGER', 'capacity_models', 'capacity_table', 'plot_capacity']
 
 # %% ../nbs/44_capacity.ipynb #8ce192ec
+import pandas as pd
+
 from .checks import check_size
 from .tables import in_order, summarize, title_of
 
@@ -15,90 +17,69 @@ LARGER = 'AE-S', 'AE-B'
 
 def capacity_models(
     in_features: int,  # d, the number of pixels
-    latent_dim: int,  # l, the size of the code
+    latent_dim: int,  # l, the number of latents
     order: int = 3,  # p, of the KAE to be matched
 ) -> dict:  # what AutoEncoder takes, by name
-    "Return AE-S, with about as many parameters as the KAE, and AE-B, with twice as many; `ValueError` or `TypeError` for sizes that cannot be."
-    in_features, latent_dim, order = (
-        check_size('in_features', in_features),
-        check_size('latent_dim', latent_dim),
-        check_size('order', order, 0),
-    )
-    weights = 2 * in_features * latent_dim * (order + 1)
-
-    def hidden(times):
-        return max(
-            1,
-            round(
-                (times * weights + (times - 1) * (latent_dim + in_features))
-                / (2 * in_features + 2 * latent_dim + 2)
-            ),
-        )
-
-    return {
-        name: dict(layer='linear', hidden_dims=[hidden(times)])
-        for times, name in enumerate(LARGER, 1)
-    }
+    "Return AE-S and AE-B, as large as the KAE and twice as large; an error for bad sizes."
+    d, l = check_size('in_features', in_features), check_size('latent_dim', latent_dim)
+    kae = 2 * d * l * (check_size('order', order, 0) + 1) + l + d
+    models = {}
+    for times, name in enumerate(LARGER, 1):
+        h = max(1, round((times * kae - l - d) / (2 * d + 2 * l + 2)))
+        models[name] = dict(layer='linear', hidden_dims=[h])
+    return models
 
 # %% ../nbs/44_capacity.ipynb #1834f53b
 def capacity_table(
-    frame,  # results, from as_frame or unpack
+    frame: pd.DataFrame,  # results, from as_frame or unpack
     dataset: str,  # a data set in it
-    latent_dim: int = 16,  # size of the code
+    latent_dim: int = 16,  # number of latents
     # of training, by model, where they were measured more carefully than beside other work
-    seconds={},
-):  # a data frame, one row a model
-    "Return parameters, seconds of training, error and accuracy of every model, each by its best setting for the measure; `ValueError` if there are no such results."
+    seconds: dict = {},
+) -> pd.DataFrame:  # one row a model: parameters, seconds of training, error, accuracy
+    "Return what models cost and reach by their best settings; `ValueError` for no such results."
     part = frame[(frame.dataset == dataset) & (frame.latent_dim == latent_dim)]
     if part.empty:
         raise ValueError(f'no results for {dataset!r} with {latent_dim} numbers')
-    by = {
-        metric: summarize(part, metric, 'paper').loc[dataset, latent_dim]
-        for metric in ('reconstruction_mse', 'accuracy_1nn')
-    }
     rows = part.groupby('model')[['parameters', 'training_seconds']].min()
     for model in rows.index.intersection(list(seconds)):
         rows.loc[model, 'training_seconds'] = seconds[model]
-    rows = rows.assign(
-        **{metric: table['mean'] for metric, table in by.items()}, seeds=by['accuracy_1nn'].seeds
-    )
-    return rows.loc[
-        [
-            model
-            for model in dict.fromkeys(['AE', *LARGER, *in_order(rows.index), 'PCA'])
-            if model in rows.index
-        ]
-    ]
+    for metric in ('reconstruction_mse', 'accuracy_1nn'):
+        best = summarize(part, metric, 'paper').loc[dataset, latent_dim]
+        rows[metric] = best['mean']
+    rows['seeds'] = best.seeds
+    order = dict.fromkeys(['AE', *LARGER, *in_order(rows.index), 'PCA'])
+    return rows.loc[[model for model in order if model in rows.index]]
+
+# %% ../nbs/44_capacity.ipynb #34134938
+def _bar_color(model):
+    "Blue for AEs, orange for KAEs, gray for the others."
+    return 'C0' if model.startswith('AE') else 'C1' if model.startswith('KAE') else '0.6'
 
 
 def plot_capacity(
-    frame,  # results, from as_frame or unpack
+    frame: pd.DataFrame,  # results, from as_frame or unpack
     dataset: str,  # a data set in it
-    latent_dim: int = 16,  # size of the code
-    seconds={},  # as for capacity_table
-):
+    latent_dim: int = 16,  # number of latents
+    seconds: dict = {},  # as for capacity_table
+) -> object:  # a matplotlib figure
     "Draw parameters, training time, error and accuracy of every model as bars; return the figure."
     import matplotlib.pyplot as plt
 
     rows = capacity_table(frame, dataset, latent_dim, seconds).drop('PCA', errors='ignore')
-    colors = [
-        'C0' if model.startswith('AE') else 'C1' if model.startswith('KAE') else '0.6'
-        for model in rows.index
-    ]
-    figure, axes = plt.subplots(1, 4, figsize=(11, 3), layout='constrained', sharey=True)
     titles = {
         'parameters': 'parameters',
         'training_seconds': 'seconds of training',
         'reconstruction_mse': 'test MSE',
         'accuracy_1nn': 'accuracy of 1-NN',
     }
+    figure, axes = plt.subplots(1, 4, figsize=(11, 3), layout='constrained', sharey=True)
     for ax, (column, title) in zip(axes, titles.items()):
-        ax.barh(rows.index, rows[column], color=colors)
+        ax.barh(rows.index, rows[column], color=[_bar_color(model) for model in rows.index])
         ax.set(xlabel=title)
     axes[0].invert_yaxis()
-    low = rows.accuracy_1nn.min()
-    # images without labels have none
-    if low == low:
-        axes[3].set_xlim(max(0, low - 0.3 * (rows.accuracy_1nn.max() - low) - 0.01), None)
+    low, high = rows.accuracy_1nn.min(), rows.accuracy_1nn.max()
+    if low == low:  # not NaN: images without labels have no accuracy
+        axes[3].set_xlim(max(0, low - 0.3 * (high - low) - 0.01), None)
     figure.suptitle(f'{title_of(dataset)}, {latent_dim} numbers', parse_math=False)
     return figure
