@@ -7,8 +7,9 @@ __all__ = ['DIGITS', 'evaluate', 'pictures', 'as_text', 'report', 'check_report'
 
 # %% ../nbs/53_evaluation.ipynb #782cafb7
 import base64, html, io, math, sys, time, warnings
-from dataclasses import replace
-from functools import cache
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
+from functools import cached_property, partial
 from pathlib import Path
 
 import pandas as pd
@@ -19,40 +20,22 @@ from tqdm.auto import tqdm
 
 from .autoencoder import AutoEncoder
 from .checks import check_protocol, check_size
-from kae_nb.classification import (
-    MOST_SEED,
-    confusion,
-    nearest_neighbor_accuracy,
-    plot_confusion,
-    probe_accuracy,
-)
+from .classification import MOST_SEED, confusion, nearest_neighbor_accuracy
+from .classification import plot_confusion, probe_accuracy
 from .console import check_folder, one_line_errors, parse_options, say
-from .data import load_dataset
+from .data import Dataset, load_dataset
 from .denoising import NOISES, evaluate_denoising, show_denoising
 from .files import remove_leftovers, write_json, write_safely
 from .machine import check_device
-from kae_nb.reconstruction import (
-    as_images,
-    check_models,
-    closed_figures,
-    codes_of,
-    evaluate_reconstruction,
-    show_extremes,
-    show_pixel_errors,
-    show_reconstructions,
-)
-from kae_nb.retrieval import (
-    paper_sample,
-    check_ks,
-    evaluate_retrieval,
-    plot_recall,
-    recall_curve,
-    show_neighbors,
-)
+from .reconstruction import as_images, check_models, closed_figures, codes_of
+from .reconstruction import evaluate_reconstruction, show_extremes, show_pixel_errors
+from .reconstruction import show_reconstructions
+from .retrieval import check_ks, evaluate_retrieval, paper_sample, plot_recall
+from .retrieval import recall_curve, show_neighbors
 
-# %% ../nbs/53_evaluation.ipynb #138fc532
-class _Codes(nn.Module):
-    "The model of images that are codes already."
+# %% ../nbs/53_evaluation.ipynb #fd1bfea5
+class _Latents(nn.Module):
+    "A model whose images are latents already."
 
     def encode(self, x):
         return x
@@ -71,87 +54,87 @@ def _neighbors_at_most(dataset, protocol):
     _check_labels(dataset)
     return len(paper_sample(dataset.y_test))
 
+# %% ../nbs/53_evaluation.ipynb #138fc532
+@dataclass
+class _Measures:
+    "The measures of one model on one data set."
 
-def _measures(model, dataset, seed, protocol, ks):
-    "Measures as (name for progress, names in the row, function that returns them)."
-    x, y, data_range = dataset.x_test, dataset.y_test, dataset.data_range
-    clip = data_range == (0, 1)
+    model: object  # what is measured
+    dataset: Dataset
+    seed: int  # of all that is drawn
+    protocol: str  # None, or 'paper' for the definitions behind the paper's numbers
+    ks: list  # numbers of neighbors for recall
 
-    @cache
-    def codes():
-        return codes_of(model, x)
+    @cached_property
+    def latents(self):
+        "The latents of the test images."
+        return codes_of(self.model, self.dataset.x_test)
 
-    @cache
-    def coded():
-        "The data set with codes in the place of images, encoded once."
-        _check_labels(dataset)
-        return replace(
-            dataset,
-            x_train=codes_of(model, dataset.x_train),
-            x_test=codes(),
-            image_shape=(1, codes().shape[1]),
-        )
+    @cached_property
+    def encoded(self):
+        "The data set with latents in the place of images."
+        _check_labels(self.dataset)
+        x_train, x_test = codes_of(self.model, self.dataset.x_train), self.latents
+        shape = (1, x_test.shape[1])
+        return replace(self.dataset, x_train=x_train, x_test=x_test, image_shape=shape)
 
-    def about():
-        return dict(
-            latent_dim=codes().shape[1], dead_units=int((codes() == codes()[0]).all(0).sum())
-        )
+    def about(self):
+        dead = (self.latents == self.latents[0]).all(0).sum()
+        return dict(latent_dim=self.latents.shape[1], dead_units=int(dead))
 
-    def reconstruction():
-        return evaluate_reconstruction(model, x, dataset.image_shape, protocol, clip, data_range)
+    def reconstruction(self):
+        data, protocol, clip = self.dataset, self.protocol, self.dataset.data_range == (0, 1)
+        given = data.x_test, data.image_shape, protocol, clip, data.data_range
+        return evaluate_reconstruction(self.model, *given)
 
-    def recall():
-        if protocol == 'paper':
-            _check_labels(dataset)
-        return evaluate_retrieval(model, x, ks, seed=seed, protocol=protocol, y=y)
+    def recall(self):
+        data, options = self.dataset, dict(seed=self.seed, protocol=self.protocol)
+        if self.protocol == 'paper':
+            _check_labels(data)
+        return evaluate_retrieval(self.model, data.x_test, self.ks, y=data.y_test, **options)
 
-    def nearest(k):
-        return {f'accuracy_{k}nn': nearest_neighbor_accuracy(_Codes(), coded(), k)}
+    def nearest(self, k):
+        return {f'accuracy_{k}nn': nearest_neighbor_accuracy(_Latents(), self.encoded, k)}
 
-    def probed(probe):
-        return {f'accuracy_{probe}': probe_accuracy(_Codes(), coded(), probe, seed=seed)}
+    def probed(self, probe):
+        accuracy = probe_accuracy(_Latents(), self.encoded, probe, seed=self.seed)
+        return {f'accuracy_{probe}': accuracy}
 
-    def denoising(noise):
-        return evaluate_denoising(model, x, [noise], seed, protocol, clip, data_range)
+    def denoising(self, noise):
+        data, clip = self.dataset, self.dataset.data_range == (0, 1)
+        given = [noise], self.seed, self.protocol, clip, data.data_range
+        return evaluate_denoising(self.model, data.x_test, *given)
 
-    yield 'codes', ['latent_dim', 'dead_units'], about
-    yield 'reconstruction', ['reconstruction_mse', 'psnr', 'ssim'], reconstruction
-    yield 'retrieval', [f'recall_at_{k}' for k in ks], recall
-    for k in (1, 5):
-        yield 'classification', [f'accuracy_{k}nn'], lambda k=k: nearest(k)
-    for probe in ('logistic', 'svm', 'mlp'):
-        yield 'classification', [f'accuracy_{probe}'], lambda probe=probe: probed(probe)
-    for noise in NOISES:
-        yield (
-            'denoising',
-            [f'denoising_mse_{noise}', f'denoising_psnr_{noise}'],
-            lambda noise=noise: denoising(noise),
-        )
+    def all(self):
+        "Yield (what is measured, for progress; names in the row; function that measures it)."
+        yield 'latents', ['latent_dim', 'dead_units'], self.about
+        yield 'reconstruction', ['reconstruction_mse', 'psnr', 'ssim'], self.reconstruction
+        yield 'retrieval', [f'recall_at_{k}' for k in self.ks], self.recall
+        for k in (1, 5):
+            yield 'classification', [f'accuracy_{k}nn'], partial(self.nearest, k)
+        for probe in ('logistic', 'svm', 'mlp'):
+            yield 'classification', [f'accuracy_{probe}'], partial(self.probed, probe)
+        for noise in NOISES:
+            names = [f'denoising_mse_{noise}', f'denoising_psnr_{noise}']
+            yield 'denoising', names, partial(self.denoising, noise)
 
-
+# %% ../nbs/53_evaluation.ipynb #d931fe0d
 def _reason(error):
     "Why something failed, in one line."
     return ' '.join(str(error).split()) or type(error).__name__
 
-# %% ../nbs/53_evaluation.ipynb #d931fe0d
-def evaluate(
-    # an AutoEncoder, any module with encode and decode, or a fitted scikit-learn transformer
-    model,
-    dataset,  # a Dataset
-    # of the images drawn for recall, the labels drawn for classifiers, and the noise
-    seed: int = 0,
-    # None, or 'paper' for the paper's definitions of error, recall and denoising
-    protocol: str = None,
-    # numbers of neighbors for recall; those that the test set is too small for are left out
-    ks=(1, 10, 100),
-    progress: bool = False,  # show a progress bar
-    left_out: dict = None,  # takes up what could not be measured, and why; else that is a warning
-) -> dict:  # numbers by name, NaN for what could not be measured
-    "Return all measures of one model on a data set, as a row for a table; `ValueError` for a model of other images, or one of which nothing can be measured."
-    check_protocol(protocol)
-    check_size('seed', seed, 0, MOST_SEED)
-    ks, reasons, row = check_ks(ks), {}, {}
-    as_images(dataset.x_test[:2], model)  # does it take these images?
+
+def _tell(reasons, left_out, shown=str):
+    "Put the reasons for what is missing where the caller wants them, or warn."
+    if left_out is not None:
+        left_out.update(reasons)
+    elif reasons:
+        texts = [f'{shown(what)} left out: {why}' for what, why in reasons.items()]
+        warnings.warn('; '.join(texts), stacklevel=2)
+
+
+def _possible(ks, dataset, protocol, reasons):
+    "Those of ks that there are images enough for; the reasons take up the others."
     try:
         most = max(1, _neighbors_at_most(dataset, protocol))
     except ValueError:
@@ -159,9 +142,29 @@ def evaluate(
     for k in ks:
         if k > most:
             reasons[f'recall_at_{k}'] = f'no more than {most} neighbors can be asked for here'
-    measures = list(
-        _measures(model, dataset, seed, protocol, [k for k in ks if k <= most] or [most])
-    )
+    return [k for k in ks if k <= most] or [most]
+
+
+def evaluate(
+    # an AutoEncoder, any module with encode and decode, or a fitted scikit-learn transformer
+    model: object,
+    dataset: Dataset,
+    # of the images drawn for recall, the labels drawn for classifiers, and the noise
+    seed: int = 0,
+    # None, or 'paper' for the paper's definitions of error, recall and denoising
+    protocol: str = None,
+    # numbers of neighbors for recall; those that the test set is too small for are left out
+    ks: Iterable = (1, 10, 100),
+    progress: bool = False,  # show a progress bar
+    left_out: dict = None,  # takes up what could not be measured, and why; else that is a warning
+) -> dict:  # numbers by name, NaN for what could not be measured
+    "Return all measures of one model as a row for a table; `ValueError` if there can be none."
+    check_protocol(protocol)
+    check_size('seed', seed, 0, MOST_SEED)
+    ks, reasons, row = check_ks(ks), {}, {}
+    as_images(dataset.x_test[:2], model)  # does it take these images?
+    ks = _possible(ks, dataset, protocol, reasons)
+    measures = list(_Measures(model, dataset, seed, protocol, ks).all())
     with tqdm(measures, unit=' measures', disable=not progress, leave=False) as bar:
         for part, names, measure in bar:
             bar.set_description(part)
@@ -174,96 +177,101 @@ def evaluate(
         reasons.setdefault('ssim', 'it needs images of at least 7×7 pixels')
     if all(map(math.isnan, row.values())):
         raise ValueError(f'nothing of this model can be measured: {next(iter(reasons.values()))}')
-    if left_out is not None:
-        left_out.update(reasons)
-    elif reasons:
-        warnings.warn(
-            '; '.join(f'{names} left out: {reason}' for names, reason in reasons.items())
-        )
+    _tell(reasons, left_out)
     return row
 
 # %% ../nbs/53_evaluation.ipynb #d2d859b7
-def pictures(
-    models: dict,  # models by name; the first is the one that the report is about
-    dataset,  # a Dataset
-    seed: int = 0,  # of the images drawn for recall, and the noise
-    progress: bool = False,  # show a progress bar
-    left_out: dict = None,  # takes up what could not be drawn, and why; else that is a warning
-) -> dict:  # (figure, caption) by title
-    "Return the figures of a report, without those that cannot be drawn."
-    x, shape, found, reasons = dataset.x_test, dataset.image_shape, {}, {}
-    look = dict(cmap=dataset.cmap, data_range=dataset.data_range)
-    clip = look['data_range'] == (0, 1)
-    name, model = next(iter(check_models(models).items()))
-    k, near = min(100, len(x) - 1, 999), min(8, len(x) - 1)
+def _look(dataset):
+    "How images of this data set are drawn."
+    return dict(cmap=dataset.cmap, data_range=dataset.data_range)
 
-    def reconstructions():
-        return show_reconstructions(models, x, shape, **look).figure
 
-    def extremes():
-        return show_extremes(model, x, shape, clip=clip, **look).figure
+def _of_reconstruction(models, dataset):
+    "Yield (title, caption, function that draws it)."
+    x, shape, look = dataset.x_test, dataset.image_shape, _look(dataset)
+    (name, model), clip = next(iter(models.items())), dataset.data_range == (0, 1)
+    yield (
+        'Reconstructions',
+        'Test images above what is left of them.',
+        lambda: show_reconstructions(models, x, shape, **look).figure,
+    )
+    yield (
+        'Best and worst',
+        f'The test images that {name} reconstructs best and worst.',
+        lambda: show_extremes(model, x, shape, clip=clip, **look).figure,
+    )
+    yield (
+        'Errors by pixel',
+        'Mean squared error of each pixel: bright is bad.',
+        lambda: show_pixel_errors(models, x, shape, clip),
+    )
 
-    def errors():
-        return show_pixel_errors(models, x, shape, clip)
+
+def _of_latents(models, dataset, seed):
+    "Yield (title, caption, function that draws it)."
+    x, shape, look = dataset.x_test, dataset.image_shape, _look(dataset)
+    name, model = next(iter(models.items()))
 
     def recall():
-        return plot_recall(
-            {n: recall_curve(m, x, k, seed=seed) for n, m in models.items()}, min(1000, len(x))
-        ).figure
+        k = min(100, len(x) - 1, 999)
+        curves = {name: recall_curve(each, x, k, seed=seed) for name, each in models.items()}
+        return plot_recall(curves, min(1000, len(x))).figure
 
     def neighbors():
-        return show_neighbors(models, x[:2000], shape, range(min(3, len(x))), near, **look).figure
+        k, queries = min(8, len(x) - 1), range(min(3, len(x)))
+        return show_neighbors(models, x[:2000], shape, queries, k, **look).figure
 
     def confused():
         _check_labels(dataset)
         return plot_confusion(confusion(model, dataset), dataset.classes).figure
 
-    def noisy(noise):
-        return show_denoising(models, x, shape, noise, seed=seed, **look).figure
+    nearest = 'The part of the nearest neighbors by pixels that are also nearest by latents'
+    yield 'Recall', f'{nearest}: high is good.', recall
+    beside = 'An image, left, and its nearest by pixels and by latents'
+    yield 'Neighbors', f'{beside}; framed are those that pixels agree with.', neighbors
+    classes = f'True classes and those of the nearest neighbor by the latents of {name}'
+    yield 'Confusion', f'{classes}: what is off the diagonal is wrong.', confused
 
-    makers = {
-        'Reconstructions': (reconstructions, 'Test images above what is left of them.'),
-        'Best and worst': (extremes, f'The test images that {name} reconstructs best and worst.'),
-        'Errors by pixel': (errors, 'Mean squared error of each pixel: bright is bad.'),
-        'Recall': (
-            recall,
-            'The part of the nearest neighbors by pixels that are also nearest by code: high is good.',
-        ),
-        'Neighbors': (
-            neighbors,
-            'An image, left, and its nearest by pixels and by codes; framed are those that pixels agree with.',
-        ),
-        'Confusion': (
-            confused,
-            f'True classes and those of the nearest neighbor in the code of {name}: what is off the diagonal is wrong.',
-        ),
-        **{
-            f'Denoising, {noise.replace("_", " and ")}': (
-                lambda noise=noise: noisy(noise),
-                'Clean test images, noisy ones, and what each model makes of these.',
-            )
-            for noise in NOISES
-        },
-    }
-    for title, (make, caption) in tqdm(
-        makers.items(), unit=' pictures', disable=not progress, leave=False
+
+def _of_denoising(models, dataset, seed):
+    "Yield (title, caption, function that draws it)."
+    x, shape, look = dataset.x_test, dataset.image_shape, _look(dataset)
+    for noise in NOISES:
+        yield (
+            f'Denoising, {noise.replace("_", " and ")}',
+            'Clean test images, noisy ones, and what each model makes of these.',
+            lambda noise=noise: show_denoising(models, x, shape, noise, seed=seed, **look).figure,
+        )
+
+
+def pictures(
+    models: dict,  # models by name; the first is the one that the report is about
+    dataset: Dataset,
+    seed: int = 0,  # of the images drawn for recall, and the noise
+    progress: bool = False,  # show a progress bar
+    left_out: dict = None,  # takes up what could not be drawn, and why; else that is a warning
+) -> dict:  # (figure, caption) by title
+    "Return the figures of a report, without those that cannot be drawn."
+    check_models(models)
+    drawings = [
+        *_of_reconstruction(models, dataset),
+        *_of_latents(models, dataset, seed),
+        *_of_denoising(models, dataset, seed),
+    ]
+    found, reasons = {}, {}
+    for title, caption, draw in tqdm(
+        drawings, unit=' pictures', disable=not progress, leave=False
     ):
         try:
             with closed_figures():
-                found[title] = make(), caption
+                found[title] = draw(), caption
         except Exception as error:
             reasons[title] = _reason(error)  # the others are worth having
-    if left_out is not None:
-        left_out.update(reasons)
-    elif reasons:
-        warnings.warn(
-            '; '.join(f'{title!r} left out: {reason}' for title, reason in reasons.items())
-        )
+    _tell(reasons, left_out, repr)
     return found
 
 # %% ../nbs/53_evaluation.ipynb #51345b75
-# others: 4
-DIGITS = {
+DIGITS = {  # after the point; others: 4
     'latent_dim': 0,
     'dead_units': 0,
     'psnr': 2,
@@ -283,6 +291,39 @@ def as_text(
     return pd.DataFrame(columns).fillna('nan')
 
 # %% ../nbs/53_evaluation.ipynb #deb7df0e
+_STYLE = (
+    'body{font:16px/1.5 sans-serif;max-width:60rem;margin:2rem auto;padding:0 1rem}'
+    'table{border-collapse:collapse;margin-bottom:1.5rem}'
+    'td,th{padding:.15rem 1rem;text-align:right}th:first-child{text-align:left}'
+    'tr{border-bottom:1px solid #ddd}'
+    'dl{display:grid;grid-template-columns:max-content auto;gap:0 1rem}dd{margin:0}'
+    'img{max-width:100%}figure{margin:0}'
+)
+
+
+def _facts(pairs):
+    "Names and values as HTML."
+    texts = [(html.escape(str(name)), html.escape(str(value))) for name, value in pairs.items()]
+    return ''.join(f'<dt>{name}</dt><dd>{value}</dd>' for name, value in texts)
+
+
+def _image(name, figure):
+    "A figure as HTML, or the reason why it cannot be drawn."
+    file = io.BytesIO()
+    try:
+        figure.savefig(file, format='png', dpi=110, bbox_inches='tight')
+    except Exception as error:
+        return f'<p>could not be drawn: {html.escape(_reason(error))}</p>'
+    png = base64.b64encode(file.getvalue()).decode()
+    return f'<img alt="{html.escape(name)}" src="data:image/png;base64,{png}">'
+
+
+def _section(name, figure, caption):
+    "A figure with its title and its caption as HTML."
+    below = f'<figcaption>{html.escape(caption)}</figcaption>'
+    return f'<h2>{html.escape(name)}</h2><figure>{_image(name, figure)}{below}</figure>'
+
+
 def report(
     title: str,  # heading of the page
     about: dict,  # what was evaluated, and on what: shown above the tables
@@ -290,59 +331,46 @@ def report(
     pictures: dict,  # (figure, caption) by title
     left_out: dict = {},  # what is missing, and why
 ) -> str:  # a page of HTML that needs no other file
-    "Return a report as HTML; texts are shown as they are, and a figure that cannot be drawn is replaced by the reason."
-
-    def image(name, figure):
-        file = io.BytesIO()
-        try:
-            figure.savefig(file, format='png', dpi=110, bbox_inches='tight')
-        except Exception as error:
-            return f'<p>could not be drawn: {html.escape(_reason(error))}</p>'
-        return f'<img alt="{html.escape(name)}" src="data:image/png;base64,{base64.b64encode(file.getvalue()).decode()}">'
-
-    def facts(pairs):
-        return ''.join(
-            f'<dt>{html.escape(str(k))}</dt><dd>{html.escape(str(v))}</dd>'
-            for k, v in pairs.items()
-        )
-
-    shown = ''.join(
-        f'<h2>{html.escape(name)}</h2><figure>{image(name, figure)}<figcaption>{html.escape(caption)}</figcaption></figure>'
-        for name, (figure, caption) in pictures.items()
-    )
-    missing = f'<h2>Left out</h2><dl>{facts(left_out)}</dl>' if left_out else ''
-    style = (
-        'body{font:16px/1.5 sans-serif;max-width:60rem;margin:2rem auto;padding:0 1rem}table{border-collapse:collapse;margin-bottom:1.5rem}'
-        'td,th{padding:.15rem 1rem;text-align:right}th:first-child{text-align:left}tr{border-bottom:1px solid #ddd}'
-        'dl{display:grid;grid-template-columns:max-content auto;gap:0 1rem}dd{margin:0}img{max-width:100%}figure{margin:0}'
-    )
-    return (
-        f'<!doctype html><html lang="en"><head><meta charset="utf-8"><title>{html.escape(title)}</title><style>{style}</style></head><body>'
-        f'<h1>{html.escape(title)}</h1><dl>{facts(about)}</dl>{tables}{missing}{shown}</body></html>\n'
-    )
+    "Return a report as HTML, with the reason in the place of a figure that cannot be drawn."
+    title = html.escape(title)
+    head = f'<meta charset="utf-8"><title>{title}</title><style>{_STYLE}</style>'
+    shown = ''.join(_section(name, *picture) for name, picture in pictures.items())
+    missing = f'<h2>Left out</h2><dl>{_facts(left_out)}</dl>' if left_out else ''
+    body = f'<h1>{title}</h1><dl>{_facts(about)}</dl>{tables}{missing}{shown}'
+    return f'<!doctype html><html lang="en"><head>{head}</head><body>{body}</body></html>\n'
 
 # %% ../nbs/53_evaluation.ipynb #f3315ae9
 def check_report(
-    path,  # where the report shall be written
+    # where the report shall be written; in a folder it is called kae_evaluate.html
+    path: str | Path,
 ) -> Path:  # the same, as a file
-    "Return the path if a report can be written there (`kae_evaluate.html` in it, if it is a folder), else raise an error; leaves nothing behind."
+    "Return the path if a report can be written there; `ValueError` or `OSError` if not."
     path = Path(path)
     if path.is_dir():
         path = path / 'kae_evaluate.html'
+    numbers = path.with_suffix('.json')
     if path.suffix.lower() not in ('.html', '.htm'):
-        raise ValueError(
-            f'{path} must end in .html; the numbers go to {path.with_suffix(".json").name} beside it'
-        )
+        raise ValueError(f'{path} must end in .html; the numbers go to {numbers.name} beside it')
     check_folder(path.parent)
-    for file in (path, path.with_suffix('.json')):
+    for file in (path, numbers):
         if file.is_dir():
             raise IsADirectoryError(f'cannot write to {file}: it is a folder')
     return path
 
 # %% ../nbs/53_evaluation.ipynb #8f85e6a8
-def _evaluate_all(models, data, seed, protocol):
-    "Rows of measures and figures by name, and what was left out of them, by model."
-    rows, missing = {}, {}
+def _with_pca(name, network, data, seed, missing):
+    "The model, and PCA with as many latents beside it; what is missing takes up why not."
+    models = {name: network}
+    try:
+        models['PCA'] = PCA(network.latent_dim, random_state=seed).fit(data.x_train.numpy())
+    except ValueError as error:
+        missing['PCA'] = {'all measures': _reason(error)}
+    return models
+
+
+def _evaluate_all(models, data, seed, protocol, missing):
+    "Rows of measures and figures by name; what is missing takes up what was left out of them."
+    rows = {}
     for name, model in models.items():
         print(f'measuring {name} on {data.name}', file=sys.stderr)
         left_out = missing.setdefault(name, {})
@@ -353,16 +381,54 @@ def _evaluate_all(models, data, seed, protocol):
                 raise  # the model that was asked for
             left_out['all measures'] = _reason(error)
     print('drawing', file=sys.stderr)
-    figures = pictures(
-        models, data, seed, progress=True, left_out=missing.setdefault('pictures', {})
+    left_out = missing.setdefault('pictures', {})
+    return rows, pictures(models, data, seed, progress=True, left_out=left_out)
+
+# %% ../nbs/53_evaluation.ipynb #42954d2d
+def _about(path, network, data, protocol, seed):
+    "What the report says of a model and its evaluation."
+    widths = network.in_features, *network.hidden_dims, network.latent_dim
+    return {
+        'model': path,
+        'layers': f'{network.layer} {" → ".join(map(str, widths))}',
+        **network.layer_options,
+        'parameters': f'{sum(p.numel() for p in network.parameters()):,}',
+        'data set': data,
+        'protocol': protocol or 'none',
+        'seed': seed,
+    }
+
+
+def _reasons(missing):
+    "What is missing and why, for the eye."
+    return {f'{name}: {what}': why for name, of in missing.items() for what, why in of.items()}
+
+
+def _finite(row):
+    "The row with None in the place of NaN and infinite values."
+    return {name: value if math.isfinite(value) else None for name, value in row.items()}
+
+
+def _numbers(path, network, data, protocol, seed, rows, missing):
+    "What the JSON file says."
+    return dict(
+        model=path,
+        layer=network.layer,
+        layer_options=network.layer_options,
+        dataset=data.name,
+        protocol=protocol,
+        seed=seed,
+        rows={name: _finite(row) for name, row in rows.items()},
+        left_out={name: reasons for name, reasons in missing.items() if reasons},
     )
-    return rows, figures, missing
 
 
-def _write_all(writers):
-    "Call functions that each write a file, and return the problems: one file that cannot be written leaves the others."
-    problems = []
-    for write in writers:
+def _write_both(out, page, numbers):
+    "Write a report and the numbers beside it; return the problems: one leaves the other."
+    page, problems = page.encode('utf-8', 'backslashreplace'), []
+    write_numbers = partial(write_json, out.with_suffix('.json'), numbers)
+    write_page = partial(write_safely, out, lambda path: path.write_bytes(page))
+    for write in (write_numbers, write_page):
         try:
             write()
         except OSError as error:
@@ -384,11 +450,10 @@ def kae_evaluate(
     out: str = 'kae_evaluate.html',
     device: str = None,  # cpu, cuda, cuda:1, mps (default: a GPU if there is one)
 ):
-    "Measure a saved model on real images, beside PCA: print a table, and write an HTML report and a JSON file."
+    "Measure a saved model on real images, beside PCA; print a table, write a report and JSON."
     with one_line_errors('kae_evaluate'):
-        device = check_device(
-            device or ('cuda' if torch.cuda.is_available() else 'cpu'), computing=True
-        )
+        usual = 'cuda' if torch.cuda.is_available() else 'cpu'
+        device = check_device(device or usual, computing=True)
         check_protocol(protocol)
         check_size('seed', seed, 0, MOST_SEED)
         out = check_report(out)
@@ -396,54 +461,16 @@ def kae_evaluate(
         data = load_dataset(dataset, data_root, **parse_options(data_options, load_dataset))
         codes_of(network, data.x_test[:2])  # does it take these images?
         remove_leftovers(out.parent)
-        start, name, missing = time.perf_counter(), Path(model).stem, {}
-        if name == 'PCA':
-            name = 'PCA, saved'  # a name for each row
-        models = {name: network}
-        try:
-            models['PCA'] = PCA(network.latent_dim, random_state=seed).fit(data.x_train.numpy())
-        except ValueError as error:
-            missing['PCA'] = {'all measures': _reason(error)}
-        rows, figures, found = _evaluate_all(models, data, seed, protocol)
-        missing.update(found)
-        layers = f'{network.layer} {" → ".join(map(str, (network.in_features, *network.hidden_dims, network.latent_dim)))}'
-        about = {
-            'model': model,
-            'layers': layers,
-            **network.layer_options,
-            'parameters': f'{sum(p.numel() for p in network.parameters()):,}',
-            'data set': data,
-            'protocol': protocol or 'none',
-            'seed': seed,
-        }
-        numbers = dict(
-            model=model,
-            layer=network.layer,
-            layer_options=network.layer_options,
-            dataset=data.name,
-            protocol=protocol,
-            seed=seed,
-            rows={
-                each: {k: v if math.isfinite(v) else None for k, v in row.items()}
-                for each, row in rows.items()
-            },
-            left_out={each: reasons for each, reasons in missing.items() if reasons},
-        )
-        reasons = {
-            f'{each}: {what}': why
-            for each, reasons in missing.items()
-            for what, why in reasons.items()
-        }
-        table = as_text(rows)
-        page = report(
-            f'{name} on {data.name}', about, table.to_html(border=0), figures, reasons
-        ).encode('utf-8', 'backslashreplace')
-        problems = _write_all(
-            [
-                lambda: write_json(out.with_suffix('.json'), numbers),
-                lambda: write_safely(out, lambda p: p.write_bytes(page)),
-            ]
-        )
+
+        start, missing, name = time.perf_counter(), {}, Path(model).stem
+        name = 'PCA, saved' if name == 'PCA' else name  # a name for each row
+        models = _with_pca(name, network, data, seed, missing)
+        rows, figures = _evaluate_all(models, data, seed, protocol, missing)
+        table, reasons = as_text(rows), _reasons(missing)
+        told, html_table = (model, network, data, protocol, seed), table.to_html(border=0)
+        page = report(f'{name} on {data.name}', _about(*told), html_table, figures, reasons)
+        problems = _write_both(out, page, _numbers(*told, rows, missing))
+
         say(data)
         say(table.to_string())
         for what, why in reasons.items():
