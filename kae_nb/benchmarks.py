@@ -9,6 +9,7 @@ __all__ = ['BENCH_MODELS', 'BENCH_LAYERS', 'count_parameters', 'mlp_of_size', 'P
 
 # %% ../nbs/52_benchmarks.ipynb #b8a37372
 import json, math, os, statistics, subprocess, sys, time
+from collections.abc import Iterable
 from functools import partial
 from pathlib import Path
 
@@ -52,7 +53,7 @@ def mlp_of_size(
 class PlainWavelet(WaveletLayer):
     "WavKAN as its formula reads, a tensor (batch, out, in) for each step: to compare with."
 
-    def forward(self, x):
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
         u = (x[:, None, :] - self.translation) / self.scale
         psi = 2 / (math.sqrt(3) * math.pi**0.25) * (u**2 - 1) * torch.exp(-(u**2) / 2)
         return self.norm((self.weight * psi).sum(2))
@@ -80,9 +81,9 @@ def _clock(x):
 
 
 def step(
-    layer,  # a module
-    x,  # (batch, in_features), requires a gradient
-    g,  # (batch, out_features), the gradient of the loss
+    layer: nn.Module,  # a module
+    x: torch.Tensor,  # (batch, in_features), requires a gradient
+    g: torch.Tensor,  # (batch, out_features), the gradient of the loss
 ) -> tuple[float, float]:  # seconds
     "Run one forward and one backward pass; return the time of each."
     for p in (x, *layer.parameters()):
@@ -114,7 +115,7 @@ def compare_speed(
 # %% ../nbs/52_benchmarks.ipynb #8021d22d
 @kept_generators()
 def product_rate(
-    device='cpu',  # where to multiply
+    device: str | torch.device = 'cpu',  # where to multiply
     n: int = 1024,  # size of the matrices
 ) -> float:  # operations a second
     "Return how many operations a second this machine does in the product of n × n matrices."
@@ -146,7 +147,7 @@ def _reason(run):
 
 def own_process(
     expression: str,  # Python for a number of bytes, or None, with the names of this module
-) -> float:  # MB (10⁶ bytes), or None
+) -> float | None:  # MB (10⁶ bytes), or None
     "Return the value of an expression in a process of its own; `ChildProcessError` if that fails."
     code = f'from kae_nb import benchmarks; print(eval({expression!r}, vars(benchmarks)))'
     environment = {
@@ -185,8 +186,8 @@ def _peak(layer, x, g):
 def extra_memory(
     layer: str,  # a name in BENCH_LAYERS
     size: tuple,  # (batch, in_features, out_features)
-    device='cpu',  # where to compute
-) -> float:  # MB (10⁶ bytes), or None where it cannot be measured
+    device: str | torch.device = 'cpu',  # where to compute
+) -> float | None:  # MB (10⁶ bytes), or None where it cannot be measured
     "Return the peak memory of one step beyond layer and input, measured in a process of its own."
     return own_process(f'_peak(*_setting({layer!r}, {tuple(size)!r}, {str(device)!r}))')
 
@@ -215,9 +216,9 @@ def _numbers_held(name, size):
 
 
 def check_sizes(
-    layers,  # names in BENCH_LAYERS
-    sizes,  # (batch, in_features, out_features) each
-    device='cpu',  # where to compute
+    layers: Iterable,  # names in BENCH_LAYERS
+    sizes: Iterable,  # (batch, in_features, out_features) each
+    device: str | torch.device = 'cpu',  # where to compute
 ):
     "`ValueError` for a size that takes more memory than the device has, or for no layers."
     if not layers:
@@ -265,12 +266,12 @@ def _row_of_memory(name, size, device):
 
 @kept_generators()
 def bench_layers(
-    layers=tuple(BENCH_LAYERS),  # names in BENCH_LAYERS
+    layers: Iterable = tuple(BENCH_LAYERS),  # names in BENCH_LAYERS
     # (batch, in_features, out_features) for times
-    sizes=((256, 784, 16), (256, 16, 784), (1024, 256, 256)),
-    memory_size=(4096, 784, 256),  # the same for peak memory, or None
+    sizes: Iterable = ((256, 784, 16), (256, 16, 784), (1024, 256, 256)),
+    memory_size: tuple = (4096, 784, 256),  # the same for peak memory, or None
     seconds: float = 5.0,  # for how long each size is measured
-    device='cpu',  # where to compute
+    device: str | torch.device = 'cpu',  # where to compute
 ) -> pd.DataFrame:  # a row for each layer and size, and one for memory
     "Return the times of a step, their ratio to those of an MLP of the same size, and its memory."
     check_sizes(layers, sizes, device)
@@ -285,7 +286,7 @@ def bench_layers(
 
 # %% ../nbs/52_benchmarks.ipynb #13c8435f
 def geometric_mean(
-    values,  # positive numbers
+    values: Iterable,  # positive numbers
 ) -> float:
     "Return the geometric mean, the right one for ratios."
     return math.exp(sum(map(math.log, values)) / len(values))
@@ -320,8 +321,8 @@ def _training_peak(name, in_features, device):
 def training_memory(
     name: str,  # a name in BENCH_MODELS
     in_features: int,  # pixels of an image
-    device='cpu',  # where to train
-) -> float:  # MB (10⁶ bytes), or None where it cannot be measured
+    device: str | torch.device = 'cpu',  # where to train
+) -> float | None:  # MB (10⁶ bytes), or None where it cannot be measured
     "Return the peak memory of training steps beyond the data, measured in a process of its own."
     return own_process(f'_training_peak({name!r}, {in_features}, {str(device)!r})')
 
@@ -386,12 +387,12 @@ def _row_of_training(name, model, dataset, rate, seconds, many, device):
 
 @kept_generators()
 def bench_training(
-    dataset,  # a Dataset
-    models=tuple(BENCH_MODELS),  # names in BENCH_MODELS
+    dataset: Dataset,  # a Dataset
+    models: list = tuple(BENCH_MODELS),  # names in BENCH_MODELS
     epochs: int = 10,  # rounds of one epoch
     seeds: int = 10,  # how many are trained at once in the second part; 0: none
-    compiled=None,  # models that are also trained with compile=True; None: all
-    device='cpu',  # where to train
+    compiled: list = None,  # models that are also trained with compile=True; None: all
+    device: str | torch.device = 'cpu',  # where to train
     progress: bool = True,  # say what is being measured
 ) -> pd.DataFrame:  # a row for each model
     "Return times of ten epochs, and their ratios; `KeyboardInterrupt` on Ctrl-C."
@@ -420,7 +421,7 @@ def bench_training(
 # %% ../nbs/52_benchmarks.ipynb #c33de482
 def parse_names(
     text: str,  # names with commas between them
-    known,  # the names that there are
+    known: Iterable,  # the names that there are
     what: str,  # what they stand for, for the message
 ) -> list:  # each once
     "Return the names in a text; `ValueError` for an unknown one, or if there are none."

@@ -7,6 +7,7 @@ __all__ = ['interruption', 'Checkpoints', 'checkpoints_in']
 
 # %% ../nbs/06_checkpoints.ipynb #343084bb
 import json, signal, threading, time, warnings
+from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -21,7 +22,7 @@ from kae_nb.files import (
 
 # %% ../nbs/06_checkpoints.ipynb #5c4ea1c9
 @contextmanager
-def interruption():
+def interruption() -> Iterator:
     "Gives a function that tells if Ctrl-C was pressed; the second time is a `KeyboardInterrupt`."
     pressed = []
 
@@ -50,7 +51,7 @@ class Checkpoints:
 
     def __init__(
         self,
-        folder,  # where they are kept; made if need be
+        folder: str | Path,  # where they are kept; made if need be
         run: dict,  # what the run is: settings, model, data
         resume: bool,  # whether to go on from what is there
         seconds: float = 30.0,  # how long to wait between two checkpoints
@@ -67,11 +68,11 @@ class Checkpoints:
                 'another folder begins anew'
             )
 
-    def files(self):
+    def files(self) -> list:
         "The checkpoints that are there, oldest first."
         return sorted(self.folder.glob('step-*.safetensors'))
 
-    def due(self):
+    def due(self) -> bool:
         "Whether the last one is longer ago than `seconds`."
         return time.perf_counter() - self.last > self.seconds
 
@@ -101,7 +102,7 @@ def _differences(there, here):
 
 
 @patch
-def load(self: Checkpoints):
+def load(self: Checkpoints) -> tuple | None:
     "Return (tensors, state) of the newest good one, or None; `ValueError` if of another run."
     remove_leftovers(self.folder)
     for file in reversed(self.files()):
@@ -119,11 +120,11 @@ def load(self: Checkpoints):
 # %% ../nbs/06_checkpoints.ipynb #7e321905
 @contextmanager
 def checkpoints_in(
-    folder,  # where they are kept, or None for no checkpoints
+    folder: str | Path | None,  # where they are kept, or None for no checkpoints
     run: dict,  # what the run is: settings, model, data
     resume: bool,  # whether to go on from what is there
     seconds: float = 30.0,  # how long to wait between two checkpoints
-):
+) -> Iterator:
     "Gives the `Checkpoints` of a run that holds its folder for the block, or None for no folder."
     if folder is None:
         if resume:

@@ -7,12 +7,14 @@ __all__ = ['PROTOCOLS', 'check_size', 'check_rate', 'check_flag', 'suggestion', 
 
 # %% ../nbs/02_checks.ipynb #58910029
 import math
+from collections.abc import Iterable
 from difflib import get_close_matches
+from typing import Any
 
 # %% ../nbs/02_checks.ipynb #215f1fa2
 def check_size(
     name: str,  # name of the argument, for the message
-    value,  # what the user gave
+    value: object,  # what the user gave
     least: int = 1,  # smallest allowed value
     most: int = 2**63 - 1,  # largest allowed value; by default the largest that a tensor can hold
 ) -> int:  # the value as an int
@@ -29,7 +31,7 @@ def check_size(
 # %% ../nbs/02_checks.ipynb #d8326aca
 def check_rate(
     name: str,  # name of the argument, for the message
-    value,  # what the user gave
+    value: object,  # what the user gave
     most: float = math.inf,  # largest allowed value
     zero: bool = False,  # whether 0 is allowed
 ) -> float:  # the value as a float
@@ -47,7 +49,7 @@ def check_rate(
 # %% ../nbs/02_checks.ipynb #a41e6476
 def check_flag(
     name: str,  # name of the argument, for the message
-    value,  # what the user gave
+    value: object,  # what the user gave
 ) -> bool:  # the value
     "Return `value`; `TypeError` if it is neither True nor False."
     if not isinstance(value, bool):
@@ -56,8 +58,8 @@ def check_flag(
 
 # %% ../nbs/02_checks.ipynb #e8d1eafe
 def suggestion(
-    name,  # what was asked for
-    known,  # the names that there are
+    name: object,  # what was asked for
+    known: Iterable,  # the names that there are
 ) -> str:  # such as "did you mean 'kae'? ", or nothing
     "Return a hint at the known name that comes nearest, if one is near."
     near = get_close_matches(str(name).lower(), known, n=1, cutoff=0.5)
@@ -65,10 +67,10 @@ def suggestion(
 
 # %% ../nbs/02_checks.ipynb #358df8fd
 def lookup(
-    table,  # what there is: a dict, or any collection of names
+    table: dict | Iterable,  # what there is: a dict, or any collection of names
     name: str,  # what was asked for
     what: str,  # what the table holds, for the message
-):  # table[name], or the name itself if the table is no dict
+) -> Any:  # table[name], or the name itself if the table is no dict
     "Return what the table has under a name; `ValueError` that lists the names if it has nothing."
     if isinstance(name, str) and name in table:
         return table[name] if isinstance(table, dict) else name
@@ -80,8 +82,8 @@ PROTOCOLS = None, 'paper'
 
 
 def check_protocol(
-    protocol,  # what the user gave
-):  # the same
+    protocol: object,  # what the user gave
+) -> str | None:  # the same
     "Return `protocol`; `ValueError` if it is neither None nor 'paper'."
     if protocol not in PROTOCOLS:
         raise ValueError(f"protocol must be None or 'paper', got {protocol!r}")

@@ -8,6 +8,7 @@ __all__ = ['MOST_SEED', 'PROBES', 'nearest_labels', 'nearest_neighbor_accuracy',
 
 # %% ../nbs/32_classification.ipynb #6770e981
 import warnings
+from collections.abc import Iterable
 
 import torch
 from sklearn.base import clone
@@ -22,12 +23,13 @@ from sklearn.svm import SVC
 from .checks import check_size, lookup
 from .reconstruction import codes_of, plain
 from .retrieval import Index
+from .data import Dataset
 
 # %% ../nbs/32_classification.ipynb #e9e656af
 def nearest_labels(
-    train_codes,  # (n, latent_dim) latents with known labels
-    labels,  # (n,) their labels, whole numbers
-    codes,  # (m, latent_dim) latents to label
+    train_codes: torch.Tensor,  # (n, latent_dim) latents with known labels
+    labels: torch.Tensor,  # (n,) their labels, whole numbers
+    codes: torch.Tensor,  # (m, latent_dim) latents to label
     k: int = 1,  # how many neighbors vote
 ) -> torch.Tensor:  # (m,) labels, the smallest where several have equally many votes
     "Return the label that most of the `k` nearest have; `ValueError` for a bad `k` or codes."
@@ -64,8 +66,8 @@ def _accuracy(codes_and_labels, k):
 
 
 def nearest_neighbor_accuracy(
-    model,  # an AutoEncoder, any module with encode, or a fitted scikit-learn transformer
-    dataset,  # a Dataset
+    model: object,  # an AutoEncoder, any module with encode, or a fitted scikit-learn transformer
+    dataset: Dataset,  # a Dataset
     k: int = 1,  # how many neighbors vote
 ) -> float:  # part of the test images with the right label, 0 to 1
     "Return the accuracy of the `k` nearest; `ValueError` for a bad `k`, one class, or NaN."
@@ -73,8 +75,8 @@ def nearest_neighbor_accuracy(
 
 # %% ../nbs/32_classification.ipynb #135ff30b
 def confusion(
-    model,  # an AutoEncoder, any module with encode, or a fitted scikit-learn transformer
-    dataset,  # a Dataset
+    model: object,  # an AutoEncoder, any module with encode, or a fitted scikit-learn transformer
+    dataset: Dataset,  # a Dataset
     k: int = 1,  # how many neighbors vote
 ) -> torch.Tensor:  # (classes, classes): numbers of test images, row = true class
     "Return how many images of each class are taken for each; as `nearest_neighbor_accuracy`."
@@ -92,10 +94,10 @@ def _write_counts(ax, counts, wrong):
 
 
 def plot_confusion(
-    counts,  # the matrix that confusion returns
-    classes,  # names of the classes
-    ax=None,  # matplotlib axes to draw in, else new ones
-):
+    counts: torch.Tensor,  # the matrix that confusion returns
+    classes: Iterable,  # names of the classes
+    ax: object = None,  # matplotlib axes to draw in, else new ones
+) -> object:
     "Draw a confusion matrix, colored by the part of the wrong in each class; return the axes."
     import matplotlib.pyplot as plt
 
@@ -178,9 +180,9 @@ def _probe(codes_and_labels, probe, n, seed):
 
 
 def probe_accuracy(
-    model,  # an AutoEncoder, any module with encode, or a fitted scikit-learn transformer
-    dataset,  # a Dataset
-    probe='logistic',  # 'knn', 'logistic', 'svm', 'mlp', or a classifier as scikit-learn's
+    model: object,  # an AutoEncoder, any module with encode, or a fitted scikit-learn transformer
+    dataset: Dataset,  # a Dataset
+    probe: object = 'logistic',  # 'knn', 'logistic', 'svm', 'mlp', or a classifier as scikit-learn's
     # how many labeled training images, at least one of each class; all, if there are no more
     n: int = 10_000,
     seed: int = 0,  # of the draw of labeled images, and of the classifier
@@ -190,12 +192,12 @@ def probe_accuracy(
 
 # %% ../nbs/32_classification.ipynb #38e886c2
 def label_curve(
-    model,  # an AutoEncoder, any module with encode, or a fitted scikit-learn transformer
-    dataset,  # a Dataset
+    model: object,  # an AutoEncoder, any module with encode, or a fitted scikit-learn transformer
+    dataset: Dataset,  # a Dataset
     # numbers of labeled training images; those beyond the training set are left out
-    counts=(10, 30, 100, 300, 1000, 3000, 10_000),
-    probe='logistic',  # as for probe_accuracy
-    seeds=(0, 1, 2),  # of the draws
+    counts: Iterable = (10, 30, 100, 300, 1000, 3000, 10_000),
+    probe: object = 'logistic',  # as for probe_accuracy
+    seeds: Iterable = (0, 1, 2),  # of the draws
 ) -> dict:  # mean accuracy over the seeds, by number of labeled images
     "Return the test accuracy of a classifier by the number of labels that it learns from."
     counts = [check_size('each of counts', n) for n in counts]
@@ -211,10 +213,10 @@ def label_curve(
 
 # %% ../nbs/32_classification.ipynb #b1782030
 def evaluate_classification(
-    model,  # an AutoEncoder, any module with encode, or a fitted scikit-learn transformer
-    dataset,  # a Dataset
+    model: object,  # an AutoEncoder, any module with encode, or a fitted scikit-learn transformer
+    dataset: Dataset,  # a Dataset
     # classifiers beside the nearest neighbors, names in PROBES
-    probes=('logistic', 'svm', 'mlp'),
+    probes: Iterable = ('logistic', 'svm', 'mlp'),
     n: int = 10_000,  # how many labels they learn from
     seed: int = 0,  # of the draw of labels, and of the classifiers
 ) -> dict:  # accuracy_1nn, accuracy_5nn, and one accuracy for each probe

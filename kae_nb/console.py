@@ -8,9 +8,9 @@ __all__ = ['USER_ERRORS', 'OPTION_TYPES', 'ANY_TYPE', 'TRUTH', 'COMMANDS', 'Safe
            'check_options', 'parse_options', 'check_folder', 'check_new_folder', 'check_figure', 'head_of', 'main']
 
 # %% ../nbs/50_console.ipynb #f5741d87
-import argparse, ast, importlib, inspect, os, re, signal, sys, tempfile, threading, warnings
+import argparse, ast, builtins, importlib, inspect, os, re, signal, sys, tempfile, threading, warnings
 import zipfile, zlib
-from collections.abc import Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager, redirect_stderr, redirect_stdout
 from io import StringIO
 from pathlib import Path
@@ -28,14 +28,14 @@ class SafeStream:
 
     def __init__(
         self,
-        stream,  # such as sys.stdout; None for one that was closed before the process began
+        stream: object,  # such as sys.stdout; None for one that was closed before the process began
     ):
         self.stream, self.gone = stream, stream is None
 
     def __getattr__(self, name):
         return getattr(self.stream, name)
 
-    def write(self, text):
+    def write(self, text: str) -> int:
         encoding = getattr(self.stream, 'encoding', None) or 'utf-8'
         self._attempt('write', text.encode(encoding, 'backslashreplace').decode(encoding))
         return len(text)
@@ -43,7 +43,7 @@ class SafeStream:
     def flush(self):
         self._attempt('flush')
 
-    def isatty(self):
+    def isatty(self) -> bool:
         return not self.gone and self.stream.isatty()
 
     def _attempt(self, method, *text):
@@ -71,7 +71,7 @@ def say(
 
 # %% ../nbs/50_console.ipynb #4dc19aa5
 @contextmanager
-def noted_interrupt():
+def noted_interrupt() -> Iterator:
     "Give a list that Ctrl-C makes longer; it also raises `KeyboardInterrupt`, as usual."
     pressed = []
 
@@ -98,7 +98,7 @@ USER_ERRORS = (
 
 
 def one_line(
-    error,  # an exception
+    error: BaseException,  # an exception
 ) -> str | None:  # a message, or None for what only a fault of the library can cause
     "Return what to tell a user about an error: one line."
     text = ' '.join(str(error).split())
@@ -116,7 +116,7 @@ def one_line(
 @contextmanager
 def one_line_errors(
     command: str,  # name of the command, for the message
-):
+) -> Iterator:
     "End on a user's error in one line with status 2, on Ctrl-C with 130; printing never fails."
 
     def show(message, *_, **__):
@@ -148,8 +148,8 @@ def one_line_errors(
 
 # %% ../nbs/50_console.ipynb #5dcac973
 def finished(
-    history,  # what fit returned
-):  # the same
+    history: object,  # what fit returned
+) -> object:  # the same
     "Return the history of a training; `KeyboardInterrupt` if Ctrl-C ended it."
     if history.interrupted:
         raise KeyboardInterrupt
@@ -189,7 +189,7 @@ def _spelled(arguments, options):
 
 
 def read_arguments(
-    function,  # whose parameters are the options
+    function: Callable,  # whose parameters are the options
     arguments: list,  # of the command line
 ) -> dict:  # values by name, of those that are given
     "Return the options on a command line; `ValueError` for what is unknown or cannot be read."
@@ -206,7 +206,7 @@ def read_arguments(
 
 # %% ../nbs/50_console.ipynb #27803deb
 def in_terminal(
-    function,  # a command
+    function: Callable,  # a command
     *arguments,  # of its command line
 ) -> tuple:  # exit status, what it printed, what it said of errors and progress
     "Return what a command line would show, without the seconds that a process takes to begin."
@@ -279,10 +279,10 @@ _READERS = {bool: _truth, int: _whole_number, float: _number, list: _numbers, st
 
 def option_value(
     name: str,  # name of the option, for the message
-    value,  # a text from a command line, or a value from a file
-    types,  # those of OPTION_TYPES that it may have, in the order in which they are tried
+    value: object,  # a text from a command line, or a value from a file
+    types: Iterable,  # those of OPTION_TYPES that it may have, in the order in which they are tried
     none: bool = False,  # whether it may also be None, or 'none' in a text
-):  # the value, of one of the types
+) -> object:  # the value, of one of the types
     "Return the value as the first type that can hold it; `ValueError` that says what it may be."
     if none and (value is None or str(value).strip().lower() in ('none', 'null')):
         return None
@@ -307,7 +307,7 @@ def _types_of(parameter):
 
 
 def option_types(
-    function,  # a function or class
+    function: Callable,  # a function or class
 ) -> dict:  # name: (types, whether None is allowed)
     "Return what each optional parameter takes."
     found = {}
@@ -322,7 +322,7 @@ def option_types(
 # %% ../nbs/50_console.ipynb #3db133e4
 def check_options(
     options: dict,  # values by name, texts or of any type
-    function,  # a function or class that takes them
+    function: Callable,  # a function or class that takes them
 ) -> dict:  # values of the types that the parameters have
     "Return the options as `function` takes them; `ValueError` for an unknown name or wrong value."
     if not isinstance(options, dict):
@@ -338,7 +338,7 @@ def check_options(
 # %% ../nbs/50_console.ipynb #6a4bfa80
 def parse_options(
     text: str,  # such as 'order=2,basis=chebyshev,bias=no' or 'size=10x14' or 'grid_range=[-2,2]'
-    function,  # a function or class that takes them, such as load_dataset
+    function: Callable,  # a function or class that takes them, such as load_dataset
 ) -> dict:  # values by name, of the types that the parameters have
     "Return options by name; `ValueError` for an unknown one, and for what one may not be."
     options = {}
@@ -353,7 +353,7 @@ def parse_options(
 
 # %% ../nbs/50_console.ipynb #4806628d
 def check_folder(
-    path,  # a folder that files shall be written to
+    path: str | Path,  # a folder that files shall be written to
 ) -> Path:  # the same
     "Return the path if files can be written to this folder; an `OSError` if not."
     path = Path(path)
@@ -367,7 +367,7 @@ def check_folder(
 
 # %% ../nbs/50_console.ipynb #8b11eee8
 def check_new_folder(
-    path,  # a folder that may have to be made
+    path: str | Path,  # a folder that may have to be made
 ) -> Path:  # the same
     "Return the path if it is a folder to write to, or can be made; an `OSError` if not."
     path = Path(path)
@@ -379,7 +379,7 @@ def check_new_folder(
 
 # %% ../nbs/50_console.ipynb #1b8b30e9
 def check_figure(
-    path,  # where a figure shall be written; in a folder it is called kae_demo.png
+    path: str | Path,  # where a figure shall be written; in a folder it is called kae_demo.png
 ) -> Path:  # the same, as a file
     "Return the path if a figure can be written there; `ValueError` or `OSError` if not."
     path = Path(path)
@@ -413,6 +413,9 @@ def _head(module, name):
     functions = [node for node in tree.body if isinstance(node, ast.FunctionDef)]
     head = next(function for function in functions if function.name == name)
     head.body = head.body[:1]  # the docstring
+    for part in (*head.args.args, *head.args.kwonlyargs):
+        if getattr(part.annotation, 'id', None) not in vars(builtins):
+            part.annotation = None  # of a type that would have to be imported
     made = {'__name__': f'kae_nb.{module}', 'delegates': delegates}
     for decorator in head.decorator_list:  # @delegates(the function that has the other options)
         other = decorator.args[0].id
@@ -423,7 +426,7 @@ def _head(module, name):
 
 def head_of(
     name: str,  # of a command
-):  # a function that does nothing
+) -> Callable:  # a function that does nothing
     "Return a function with the parameters, defaults and comments of a command."
     return _head(COMMANDS[name], name)
 

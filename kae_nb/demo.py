@@ -7,6 +7,7 @@ __all__ = ['DEMO_MODELS', 'default_epochs', 'demo', 'plot_codes', 'plot_demo', '
 
 # %% ../nbs/51_demo.ipynb #242f37d6
 import math, sys, time
+from collections.abc import Iterable
 from pathlib import Path
 
 import pandas as pd
@@ -20,12 +21,13 @@ from .classification import nearest_neighbor_accuracy
 from .coding import encode, mean_error, reconstruction_errors
 from .console import SafeStream, check_figure, check_folder, finished, one_line_errors
 from .console import parse_options, say
-from .data import load_dataset
+from .data import Dataset, load_dataset
 from .files import remove_leftovers, write_safely
 from .layers import RECORDS
 from .machine import check_device, kept_generators
 from .reconstruction import closed_figures, plain, show_reconstructions
 from .training import fit
+import numpy as np
 
 # %% ../nbs/51_demo.ipynb #edb14c98
 def default_epochs(
@@ -71,11 +73,11 @@ def _row(name, model, n_parameters, seconds, dataset):
 
 
 def demo(
-    dataset,  # a Dataset
+    dataset: Dataset,  # a Dataset
     latent_dim: int = 16,  # how many latents: the numbers that the encoder gives
     epochs: int = None,  # passes over the training images, else default_epochs
     seed: int = 0,  # of the models' first parameters and the order of the images
-    device='cpu',  # where to train
+    device: str | torch.device = 'cpu',  # where to train
     progress: bool = True,  # show progress bars
 ) -> tuple:  # (table with a row a model, models by name, histories by name)
     "Train and measure PCA, AE and KAE of degree 1 to 3; `KeyboardInterrupt` on Ctrl-C."
@@ -105,12 +107,12 @@ def demo(
 
 # %% ../nbs/51_demo.ipynb #0fe4713a
 def plot_codes(
-    ax,  # matplotlib axes to draw in
-    z,  # (n, latent_dim) latents, an array
-    y,  # (n,) labels from 0
-    classes,  # their names; a single one: no labels
+    ax: object,  # matplotlib axes to draw in
+    z: np.ndarray,  # (n, latent_dim) latents, an array
+    y: np.ndarray,  # (n,) labels from 0
+    classes: Iterable,  # their names; a single one: no labels
     name: str,  # of the model, for the title
-):
+) -> object:
     "Draw latents, by t-SNE if there are more than two, a color for each class; return the axes."
     from matplotlib import colormaps
 
@@ -140,11 +142,11 @@ def _draw_errors(ax, table, histories):
 
 
 def plot_demo(
-    dataset,  # the Dataset of the run
-    table,  # the data frame that demo returns
+    dataset: Dataset,  # the Dataset of the run
+    table: pd.DataFrame,  # the data frame that demo returns
     models: dict,  # models by name, from demo
     histories: dict,  # histories by name, from demo
-):
+) -> object:
     "Return a figure: reconstructions, test error by epoch, and the best model's latents."
     import matplotlib.pyplot as plt
 
@@ -165,7 +167,7 @@ def plot_demo(
 
 # %% ../nbs/51_demo.ipynb #1379eddd
 def show_table(
-    table,  # the data frame that demo returns
+    table: pd.DataFrame,  # the data frame that demo returns
     histories: dict,  # histories by name, from demo
 ) -> str:
     "Return the table as text; a star marks a training that had a problem, which is told below."

@@ -8,6 +8,7 @@ __all__ = ['NOISES', 'TARGETS', 'gaussian_noise', 'salt_pepper_noise', 'add_nois
 
 # %% ../nbs/33_denoising.ipynb #2ee6ff31
 import math
+from collections.abc import Callable, Iterable
 
 import numpy as np
 import torch
@@ -33,12 +34,12 @@ def _check_number(name, value, least, most):
 
 
 def gaussian_noise(
-    x,  # (n, d) images
-    generator,  # a torch.Generator of the images' device
+    x: torch.Tensor,  # (n, d) images
+    generator: torch.Generator,  # a torch.Generator of the images' device
     sigma: float = 0.1,  # standard deviation of what is added to a pixel, in units of the pixels
     clip: bool = False,  # cut the result to the range of the pixels
     # (smallest, largest) value of a pixel, such as dataset.data_range, else seen from x
-    data_range=None,
+    data_range: tuple = None,
 ) -> torch.Tensor:  # (n, d) noisy images
     "Return images with normally distributed noise; `ValueError` for a `sigma` that cannot be."
     sigma, (low, high) = _check_number('sigma', sigma, 0, math.inf), value_range(x, data_range)
@@ -47,12 +48,12 @@ def gaussian_noise(
 
 # %% ../nbs/33_denoising.ipynb #afa36e64
 def salt_pepper_noise(
-    x,  # (n, d) images
-    generator,  # a torch.Generator of the images' device
+    x: torch.Tensor,  # (n, d) images
+    generator: torch.Generator,  # a torch.Generator of the images' device
     zeros: float = 0.05,  # probability that a pixel becomes 0, or the smallest value of its range
     ones: float = 0.05,  # probability that a pixel becomes 1, or the largest value of its range
     # (smallest, largest) value of a pixel, such as dataset.data_range, else seen from x
-    data_range=None,
+    data_range: tuple = None,
 ) -> torch.Tensor:  # (n, d) noisy images
     "Return images in which some pixels are 0 and some 1; `ValueError` for no probabilities."
     zeros, ones = _check_number('zeros', zeros, 0, 1), _check_number('ones', ones, 0, 1)
@@ -81,8 +82,9 @@ def _noise(noise):
 
 
 def add_noise(
-    x,  # (n, d) images
-    noise='gaussian',  # a name in NOISES, or a function of images and a generator
+    x: torch.Tensor,  # (n, d) images
+    noise: str
+    | Callable = 'gaussian',  # a name in NOISES, or a function of images and a generator
     seed: int = 0,  # of the noise
     **options,  # what the noise takes: sigma, clip; zeros, ones; data_range
 ) -> torch.Tensor:  # (n, d) noisy images, on the images' device
@@ -97,9 +99,10 @@ TARGETS = 'clean', 'noisy'
 
 def denoising_mse(
     # an AutoEncoder, any module with encode and decode, or a fitted scikit-learn transformer
-    model,
-    x,  # (n, d) clean images
-    noise='gaussian',  # 'gaussian', 'salt_pepper', or a function of images and a generator
+    model: object,
+    x: torch.Tensor,  # (n, d) clean images
+    noise: str
+    | Callable = 'gaussian',  # 'gaussian', 'salt_pepper', or a function of images and a generator
     # what the result is compared with, the 'clean' images or the 'noisy' ones
     target: str = 'clean',
     seed: int = 0,  # of the noise
@@ -121,16 +124,16 @@ def denoising_mse(
 # %% ../nbs/33_denoising.ipynb #4d7fbe3b
 def evaluate_denoising(
     # an AutoEncoder, any module with encode and decode, or a fitted scikit-learn transformer
-    model,
-    x,  # (n, d) clean images
-    noises=('gaussian', 'salt_pepper'),  # names in NOISES
+    model: object,
+    x: torch.Tensor,  # (n, d) clean images
+    noises: Iterable = ('gaussian', 'salt_pepper'),  # names in NOISES
     seed: int = 0,  # of the noise
     # None, or 'paper' for the distance to the noisy images, averaged over batches of 256
     protocol: str = None,
     # cut what the model returns to [0, 1]: for images that are known to lie there
     clip: bool = False,
     # (smallest, largest) value of a pixel, such as dataset.data_range, else seen from x
-    data_range=None,
+    data_range: tuple = None,
 ) -> dict:  # denoising_mse_gaussian, denoising_psnr_gaussian in decibels, and so on for each noise
     "Return the mean squared error and the PSNR of denoised images; `TypeError` for no names."
     if isinstance(noises, str) or not hasattr(noises, '__iter__'):
@@ -157,19 +160,19 @@ class MedianFilter:
 
     def __init__(
         self,
-        image_shape,  # (height, width) or (3, height, width)
+        image_shape: tuple,  # (height, width) or (3, height, width)
         size: int = 3,  # side of the square around a pixel
     ):
         self.image_shape, self.size = check_shape(image_shape), check_size('size', size)
         self.n_features_in_ = int(np.prod(self.image_shape))
 
-    def transform(self, x):
+    def transform(self, x: np.ndarray) -> np.ndarray:
         "Filtered images."
         # not across images or colors
         window = *[1] * (len(self.image_shape) - 1), self.size, self.size
         return median_filter(np.reshape(x, (-1, *self.image_shape)), window).reshape(len(x), -1)
 
-    def inverse_transform(self, z):
+    def inverse_transform(self, z: np.ndarray) -> np.ndarray:
         "The same images."
         return z
 
@@ -179,8 +182,9 @@ class NoisyInput(nn.Module):
 
     def __init__(
         self,
-        model,  # an AutoEncoder, or any module with encode and decode; trained in place
-        noise='gaussian',  # a name in NOISES, or a function of images and a generator
+        model: nn.Module,  # an AutoEncoder, or any module with encode and decode; trained in place
+        noise: str
+        | Callable = 'gaussian',  # a name in NOISES, or a function of images and a generator
         seed: int = 0,  # of the noise
         # what the noise takes: sigma, clip; zeros, ones; data_range, else seen from each batch
         **options,
@@ -191,7 +195,7 @@ class NoisyInput(nn.Module):
         if hasattr(model, 'in_features'):
             self.in_features = model.in_features
 
-    def encode(self, x):
+    def encode(self, x: torch.Tensor) -> torch.Tensor:
         "Latents of images; of images with new noise, while training."
         if not self.training:
             return self.model.encode(x)
@@ -199,25 +203,26 @@ class NoisyInput(nn.Module):
             self._generator = torch.Generator(x.device).manual_seed(self.seed)
         return self.model.encode(self.noise(x, self._generator, **self.options))
 
-    def decode(self, z):
+    def decode(self, z: torch.Tensor) -> torch.Tensor:
         "Images of latents."
         return self.model.decode(z)
 
-    def forward(self, x):
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
         return self.decode(self.encode(x))
 
 # %% ../nbs/33_denoising.ipynb #02306931
 def show_denoising(
     models: dict,  # models by name
-    x,  # (m, d) clean images
-    image_shape,  # (height, width) or (3, height, width)
-    noise='gaussian',  # a name in NOISES, or a function of images and a generator
+    x: torch.Tensor,  # (m, d) clean images
+    image_shape: tuple,  # (height, width) or (3, height, width)
+    noise: str
+    | Callable = 'gaussian',  # a name in NOISES, or a function of images and a generator
     n: int = 10,  # how many of the first images
     seed: int = 0,  # of the noise
-    ax=None,  # matplotlib axes to draw in, else new ones
+    ax: object = None,  # matplotlib axes to draw in, else new ones
     cmap: str = 'gray_r',  # how gray is drawn, see Dataset
     **options,  # what the noise takes: sigma, clip; zeros, ones; data_range
-):
+) -> object:
     "Draw `n` clean images, the noisy ones, and what each model makes of these; return the axes."
     x = as_images(x[: check_size('n', n)])
     noisy = add_noise(x, noise, seed, **options)

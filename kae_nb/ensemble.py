@@ -8,6 +8,7 @@ __all__ = ['stack_tensors', 'WideLayer', 'EachLayer', 'is_wide', 'attributes_of'
 
 # %% ../nbs/28_ensemble.ipynb #ed139546
 import copy, math, warnings
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from itertools import groupby
 from pathlib import Path
@@ -27,10 +28,11 @@ from .layer import BasisLayer, tracing
 from .machine import compile_anew, few_threads, kept_generators
 from .training import OPTIMIZERS, check_trainable, complete_settings, fit, highest_rates
 from .training import image_orders, placed, train
+from .data import Dataset
 
 # %% ../nbs/28_ensemble.ipynb #241334a3
 def stack_tensors(
-    modules,  # modules of the same make
+    modules: list,  # modules of the same make
 ) -> nn.Module:  # a copy of the first
     "Return a copy of the first module with the parameters and buffers of all: (models, …)."
     stacked = copy.deepcopy(modules[0])
@@ -51,12 +53,12 @@ class WideLayer(nn.Module):
 
     def __init__(
         self,
-        layers,  # BasisLayers or nn.Linears, all made alike
+        layers: list,  # BasisLayers or nn.Linears, all made alike
     ):
         super().__init__()
         self.layer = stack_tensors(layers)
 
-    def parts(self, x):
+    def parts(self, x: torch.Tensor) -> tuple:
         "Features (…, batch, K), weight (models, out, K), constant (models, out) or None."
         layer = self.layer
         if isinstance(layer, nn.Linear):
@@ -64,7 +66,7 @@ class WideLayer(nn.Module):
         weight, constant = layer.weight_and_constant()
         return layer.basis(x).flatten(-2), weight.flatten(-2), constant
 
-    def forward(self, x):
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
         "Features · weightᵀ + constant, for all models."
         features, weight, constant = self.parts(x)
         if features.ndim == 2:  # the same for all
@@ -81,7 +83,7 @@ class EachLayer(nn.Module):
 
     def __init__(
         self,
-        modules,  # modules, all made alike
+        modules: list,  # modules, all made alike
         compile: bool = False,  # one after the other, through one compiled function
     ):
         super().__init__()
@@ -93,7 +95,7 @@ class EachLayer(nn.Module):
         # one version for batches of any length
         self.call = compile_anew(call, dynamic=True) if compile else call
 
-    def forward(self, x):
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
         "What each module gives, for its own rows or for those of all."
         parameters, buffers = dict(self.layer.named_parameters()), dict(self.layer.named_buffers())
         if not self.compile:
@@ -112,7 +114,7 @@ class EachLayer(nn.Module):
 
 # %% ../nbs/28_ensemble.ipynb #a2bb073f
 def is_wide(
-    layer,  # a module
+    layer: nn.Module,  # a module
 ) -> bool:  # whether WideLayer computes what its forward computes
     "Return whether a layer is a matrix product behind a basis that is the same for all."
     kind = type(layer)
@@ -127,7 +129,7 @@ def is_wide(
 
 # %% ../nbs/28_ensemble.ipynb #63d289ef
 def attributes_of(
-    model,  # a module
+    model: nn.Module,  # a module
 ) -> list:  # a text for each of its parts
     "Return what a module holds beside parameters, buffers and the mode, as texts."
     apart = ('_parameters', '_buffers', '_modules', 'training')
@@ -159,7 +161,7 @@ def _has_hooks(model):
 
 
 def check_alike(
-    models,  # modules that are to be stacked
+    models: list,  # modules that are to be stacked
 ):
     "`ValueError` for modules that differ in more than numbers, share parameters, or have hooks."
     if any(_structure(model) != _structure(models[0]) for model in models[1:]):
@@ -174,11 +176,11 @@ def check_alike(
 
 # %% ../nbs/28_ensemble.ipynb #f37fcf29
 def stack(
-    models,  # modules of the same make
+    models: list,  # modules of the same make
     compile: bool = False,  # for the layers that go through EachLayer
     # (batch, d), or (models, batch, d), on which to compare the result with the models; None: no
     # comparison
-    batch=None,
+    batch: torch.Tensor = None,
 ) -> nn.Module:  # one module that gives (models, batch, …)
     "Return the models as one module; `ValueError` if it could not give what they give."
     check_alike(models)
@@ -203,8 +205,8 @@ def _stack(models, compile):
 
 # %% ../nbs/28_ensemble.ipynb #27d68e5d
 def unstack(
-    together,  # what stack returned, perhaps trained since
-    models,  # the models that it was made of, changed in place
+    together: nn.Module,  # what stack returned, perhaps trained since
+    models: list,  # the models that it was made of, changed in place
 ):
     "Write the numbers of each model back into it."
     with torch.no_grad():
@@ -216,9 +218,9 @@ def unstack(
 # %% ../nbs/28_ensemble.ipynb #1a5c91f3
 def grouped_optimizer(
     kind: str,  # a name in OPTIMIZERS
-    parameters,  # stacked parameters (models, …)
-    rates,  # for each model a list of the learning rates of its parameters
-    weight_decays,  # of each model
+    parameters: Iterable,  # stacked parameters (models, …)
+    rates: list,  # for each model a list of the learning rates of its parameters
+    weight_decays: list,  # of each model
 ) -> torch.optim.Optimizer:  # its groups are slices of the parameters
     "Return one optimizer for all models; its step takes the stacked gradients and clears them."
     parameters, pairs, groups = list(parameters), [], {}
@@ -252,7 +254,9 @@ class SigmoidError(torch.autograd.Function):
     "Mean squared difference (models,) of σ(features·weightᵀ + constant) and x (batch, d)."
 
     @staticmethod
-    def forward(ctx, features, weight, constant, x):
+    def forward(
+        ctx, features: torch.Tensor, weight: torch.Tensor, constant: torch.Tensor, x: torch.Tensor
+    ) -> torch.Tensor:
         s = torch.baddbmm(constant.unsqueeze(1), features, weight.mT).sigmoid_()
         difference = s - x
         ctx.n = difference[0].numel()
@@ -263,7 +267,7 @@ class SigmoidError(torch.autograd.Function):
         return losses
 
     @staticmethod
-    def backward(ctx, g):
+    def backward(ctx, g: torch.Tensor) -> tuple:
         # used up: a second backward pass is an error
         gradients, ctx.gradients = ctx.gradients, None
         scale = 2 * g / ctx.n
@@ -336,7 +340,7 @@ def _trial(models, batch):
 
 
 def check_stack(
-    models,  # modules that are to be stacked
+    models: list,  # modules that are to be stacked
     batch: torch.Tensor,  # (batch, d), or (models, batch, d) with one for each model
 ):
     "`ValueError` unless the models do to a batch together what each of them does alone."
@@ -555,19 +559,21 @@ def _member(k, settings, model, history, n):
 @kept_generators()
 @delegates(complete_settings, but=['seed'])
 def fit_many(
-    make,  # makes a model, without arguments; torch's seed is set before each call
-    dataset,  # a Dataset
-    seeds=range(10),  # of the models' first parameters and of the orders of the images
+    make: Callable,  # makes a model, without arguments; torch's seed is set before each call
+    dataset: Dataset,  # a Dataset
+    seeds: int | Iterable = range(
+        10
+    ),  # of the models' first parameters and of the orders of the images
     epochs: int = 10,  # passes over the training images
     *,
-    lr=None,  # highest learning rate, or several to try each
-    weight_decay=None,  # weight decay, or several to try each
+    lr: float | Iterable = None,  # highest learning rate, or several to try each
+    weight_decay: float | Iterable = None,  # weight decay, or several to try each
     # True: each in the order of its seed; 'shared': all in that of the first; False: file order;
     # None: the recipe's
-    shuffle=None,
-    device=None,  # where to train; the models' own device if None
+    shuffle: bool | str = None,
+    device: str | torch.device = None,  # where to train; the models' own device if None
     max_memory: float = 2.0,  # GB (10⁹ bytes) that the models trained at once may take
-    checkpoint=None,  # folder for checkpoints, or None for none
+    checkpoint: str | Path = None,  # folder for checkpoints, or None for none
     checkpoint_seconds: float = 30.0,  # time between checkpoints
     resume: bool = False,  # go on from the checkpoints in the folder
     progress: bool = True,  # show progress bars

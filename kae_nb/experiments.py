@@ -8,6 +8,8 @@ __all__ = ['MODELS', 'RATES', 'SEEDS', 'MOST_JOBS', 'ENGINES', 'PATIENCE', 'chec
 
 # %% ../nbs/41_experiments.ipynb #c3715604
 import hashlib, itertools, math, os, random, shutil, signal, socket, threading, time, warnings
+from pathlib import Path
+from collections.abc import Iterable
 from contextlib import ExitStack, contextmanager, suppress
 from functools import lru_cache
 from importlib.util import find_spec
@@ -23,7 +25,7 @@ from .autoencoder import AutoEncoder
 from .checks import check_rate, check_size, lookup
 from .classification import nearest_neighbor_accuracy
 from .coding import mean_error, reconstruct
-from .data import load_dataset
+from .data import Dataset, load_dataset
 from .denoising import NOISES, add_noise
 from .ensemble import fit_many
 from .files import fingerprint, locked, write_json
@@ -46,7 +48,7 @@ MOST_JOBS = 1_000_000  # of a grid; more are a slip of the pen
 
 # %% ../nbs/41_experiments.ipynb #789c6a96
 def checksum(
-    dataset,  # a Dataset
+    dataset: Dataset,  # a Dataset
 ) -> str:  # 12 hexadecimal digits
     "Return what tells this data set from any other: a digest of all images and labels."
     names = 'x_train', 'y_train', 'x_test', 'y_test'
@@ -79,11 +81,11 @@ def _check_named(**tables):
 
 def grid(
     data: dict,  # checksums by the name of the data set
-    latent_dims=(16, 32),  # numbers of latents
-    models=MODELS,  # what AutoEncoder takes, by name
-    lrs=RATES,  # learning rates
-    weight_decays=RATES,  # weight decays
-    seeds=SEEDS,  # of the models' first parameters, and of what is drawn to measure them
+    latent_dims: Iterable = (16, 32),  # numbers of latents
+    models: dict = MODELS,  # what AutoEncoder takes, by name
+    lrs: Iterable = RATES,  # learning rates
+    weight_decays: Iterable = RATES,  # weight decays
+    seeds: Iterable = SEEDS,  # of the models' first parameters, and of what is drawn to measure them
     epochs: int = 10,  # passes over the training images
     pca: bool = True,  # PCA as well, once for each data set and number of latents
 ) -> list:  # of dictionaries
@@ -117,8 +119,8 @@ def grid(
 # %% ../nbs/41_experiments.ipynb #c892118f
 def measure(
     # an AutoEncoder, any module with encode and decode, or a fitted scikit-learn transformer
-    model,
-    dataset,  # a Dataset
+    model: object,
+    dataset: Dataset,  # a Dataset
     seed: int = 0,  # of the images drawn for recall, and of the noise
 ) -> dict:  # numbers by name; recall_curve and recall_curve_paper are lists, by CURVE
     "Return all that the tables need about one model, by the paper's and the right definitions."
@@ -254,10 +256,10 @@ def _do(jobs, dataset, folder, store, device, compile, progress):
 
 # %% ../nbs/41_experiments.ipynb #bff5f9da
 def run_group(
-    jobs,  # from grid; they differ in their seed only
-    store,  # a Store
-    data_root=None,  # folder with the data, see load_dataset
-    device='cpu',  # where to train and measure
+    jobs: list,  # from grid; they differ in their seed only
+    store: Store,  # a Store
+    data_root: str | Path = None,  # folder with the data, see load_dataset
+    device: str | torch.device = 'cpu',  # where to train and measure
     threads: int = None,  # CPU threads, or None to leave them as they are
     compile: bool = False,  # let torch.compile fuse the operations of wavelets
     progress: bool = False,  # show a progress bar for the training
@@ -511,14 +513,14 @@ def _share_out(groups, store, options, engine, address, workers):
 
 # %% ../nbs/41_experiments.ipynb #dce28d48
 def run_grid(
-    jobs,  # from grid
-    store,  # a Store
-    data_root=None,  # folder with the data, see load_dataset
+    jobs: list,  # from grid
+    store: Store,  # a Store
+    data_root: str | Path = None,  # folder with the data, see load_dataset
     engine: str = 'here',  # 'here', 'loky', 'dask' or 'ray'
     address: str = None,  # of a Dask or Ray cluster, or None for one on this machine
     # how many processes an engine on this machine has, or None for one for each core
     workers: int = None,
-    device='cpu',  # where to train and measure
+    device: str | torch.device = 'cpu',  # where to train and measure
     threads: int = None,  # CPU threads of each worker, or None for an equal share of the cores
     # let torch.compile fuse the operations of wavelets: needs a C++ compiler
     compile: bool = False,

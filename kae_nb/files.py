@@ -8,6 +8,7 @@ __all__ = ['write_safely', 'is_over', 'remove_leftovers', 'parse_json', 'write_t
 
 # %% ../nbs/03_files.ipynb #e43abcb7
 import hashlib, json, os, re, secrets, shutil, socket, warnings, zlib
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
@@ -18,8 +19,8 @@ from safetensors.torch import save_file
 
 # %% ../nbs/03_files.ipynb #d2125b80
 def write_safely(
-    path,  # where the file should be in the end
-    write,  # called with a temporary path on the same disk, writes the file there
+    path: str | Path,  # where the file should be in the end
+    write: Callable,  # called with a temporary path on the same disk, writes the file there
 ):
     "Write a file: whoever reads `path` sees the old or the new one, whole; `OSError` if it fails."
     path = Path(path)
@@ -61,7 +62,7 @@ def is_over(
 
 # %% ../nbs/03_files.ipynb #21ea5c54
 def remove_leftovers(
-    folder,  # where files are written
+    folder: str | Path,  # where files are written
 ):
     "Remove what killed processes of this machine left in a folder when they wrote a file."
     for path in Path(folder).glob('.kae_nb-*'):
@@ -72,7 +73,7 @@ def remove_leftovers(
 # %% ../nbs/03_files.ipynb #5e86a2bb
 def parse_json(
     text: str,  # what a file holds
-):
+) -> object:
     "Return what the text says; `ValueError` if it is not JSON, or nested too deeply to be read."
     try:
         return json.loads(text)
@@ -90,9 +91,9 @@ def _digest(tensors, text):
 
 
 def write_tensors(
-    path,  # file to write, ….safetensors
+    path: str | Path,  # file to write, ….safetensors
     tensors: dict,  # tensors by name
-    state,  # the rest, anything that JSON can hold
+    state: object,  # the rest, anything that JSON can hold
     key: str = 'state',  # its name in the header
 ):
     "Write tensors and state to one file, all of it or nothing; `OSError` if it cannot be written."
@@ -108,7 +109,7 @@ def write_tensors(
 
 # %% ../nbs/03_files.ipynb #604af7fa
 def read_tensors(
-    path,  # a file that write_tensors wrote
+    path: str | Path,  # a file that write_tensors wrote
     key: str = 'state',  # the name of the state in the header
 ) -> tuple:  # (tensors by name, state)
     "Return what was written; `ValueError` if damaged, `OSError` if unreadable; warns if unsealed."
@@ -131,7 +132,7 @@ def read_tensors(
 
 # %% ../nbs/03_files.ipynb #98d6f928
 def write_json(
-    path,  # file to write, ….json
+    path: str | Path,  # file to write, ….json
     content: dict,  # anything that JSON can hold, by name
 ):
     "Write a dict and its digest as JSON, all or nothing; `OSError` if it cannot be written."
@@ -142,7 +143,7 @@ def write_json(
 
 # %% ../nbs/03_files.ipynb #fdde5999
 def read_json(
-    path,  # a file that write_json wrote
+    path: str | Path,  # a file that write_json wrote
 ) -> dict:  # what was written
     "Return what was written; `ValueError` if damaged, `OSError` if unreadable; warns if unsealed."
     data = Path(path).read_bytes()
@@ -166,7 +167,7 @@ def read_json(
 
 # %% ../nbs/03_files.ipynb #02e26d7b
 def files_digest(
-    files,  # paths
+    files: Iterable,  # paths
     # look into them; False, for many or large files: paths, sizes and times of change
     contents: bool = True,
 ) -> str:  # 64 hexadecimal digits
@@ -224,9 +225,9 @@ def _keep(files, source, tensors, state):
 
 # %% ../nbs/03_files.ipynb #a20409a9
 def cached(
-    files,  # where the result may be kept, best place first; none: nowhere
+    files: Iterable,  # where the result may be kept, best place first; none: nowhere
     source: str,  # checksum of what decode reads
-    decode,  # returns tensors by name, and a state that JSON can hold
+    decode: Callable,  # returns tensors by name, and a state that JSON can hold
 ) -> tuple:  # (tensors by name, state)
     "Return what `decode()` returns, from the first file that has it; else call and keep it."
     for file in files:
@@ -239,9 +240,9 @@ def cached(
 # %% ../nbs/03_files.ipynb #41aa603e
 @contextmanager
 def locked(
-    folder,  # a folder that is there
+    folder: str | Path,  # a folder that is there
     what: str = 'a run',  # what is being done in it, for the message
-):
+) -> Iterator:
     "Hold a folder for the block; `BlockingIOError` that says who holds it, if it is held."
     path = Path(folder) / '.lock'
     lock = FileLock(path, timeout=0)
@@ -264,7 +265,7 @@ def locked(
 
 # %% ../nbs/03_files.ipynb #4288dafc
 def fingerprint(
-    x,  # a tensor
+    x: torch.Tensor,  # a tensor
 ) -> str:  # its shape and a checksum
     "Return what tells one set of images from another: shape and CRC-32 of the bytes."
     return f'{tuple(x.shape)} {zlib.crc32(x.detach().cpu().contiguous().numpy()):08x}'

@@ -15,9 +15,9 @@ from .layer import BasisLayer, Expansion, LayerRecord, tracing
 
 # %% ../nbs/13_fourier.ipynb #16ec8004
 def harmonics(
-    x,  # any shape (…, in)
+    x: torch.Tensor,  # any shape (…, in)
     n: int,  # number of harmonics
-):  # cos x, sin x, cos 2x, sin 2x, …, sin nx: (…, 2n, in)
+) -> torch.Tensor:  # cos x, sin x, cos 2x, sin 2x, …, sin nx: (…, 2n, in)
     "Return sines and cosines of the first `n` multiples of x, from one sine and one cosine."
     cos, sin = x.cos(), x.sin()
     rows = [cos, sin]
@@ -46,11 +46,11 @@ class FourierLayer(BasisLayer):
         self.smooth_initialization = check_flag('smooth_initialization', smooth_initialization)
         super().__init__(in_features, out_features, 2 * self.grid_size, bias, device, dtype)
 
-    def basis(self, x):
+    def basis(self, x: torch.Tensor) -> torch.Tensor:
         "cos x, sin x, …, cos Gx, sin Gx: (…, in_features) -> (…, 2·grid_size, in_features)."
         return Expansion.apply(x, self.expand, self.slope)
 
-    def extra_repr(self):
+    def extra_repr(self) -> str:
         return f'{super().extra_repr()}, grid_size={self.grid_size}'
 
 # %% ../nbs/13_fourier.ipynb #de04d993
@@ -72,8 +72,8 @@ def reset_parameters(self: FourierLayer):
 @patch
 def expand(
     self: FourierLayer,
-    x,  # inputs (…, in_features)
-):
+    x: torch.Tensor,  # inputs (…, in_features)
+) -> torch.Tensor:
     "Return what `harmonics` returns, written in place where nothing traces the steps."
     if tracing():
         return harmonics(x, self.grid_size)
@@ -90,10 +90,10 @@ def expand(
 @patch
 def slope(
     self: FourierLayer,
-    x,  # inputs (…, in_features); the sum needs the features only
-    features,  # expand(x)
-    g,  # gradient with respect to the features
-):
+    x: torch.Tensor,  # inputs (…, in_features); the sum needs the features only
+    features: torch.Tensor,  # expand(x)
+    g: torch.Tensor,  # gradient with respect to the features
+) -> torch.Tensor:
     "Return the sum over basis functions of g times their derivative at x."
     b, g = features.unbind(-2), g.unbind(-2)
     total = torch.addcmul(g[1] * b[0], g[0], b[1], value=-1)

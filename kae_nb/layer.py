@@ -8,7 +8,7 @@ __all__ = ['PIECE', 'LINEAR', 'check_input', 'tracing', 'BasisLayer', 'evaluatio
 
 # %% ../nbs/10_layer.ipynb #965ff5aa
 import copy, importlib, pickle, re
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cache
@@ -27,7 +27,7 @@ from .machine import check_device, check_dtype, check_memory, compile_anew, kept
 
 # %% ../nbs/10_layer.ipynb #2e177b17
 def check_input(
-    x,  # what a layer was called with
+    x: object,  # what a layer was called with
     in_features: int,  # the size that its last dimension should have
     dtype: torch.dtype,  # the type of the layer's parameters
 ):
@@ -46,7 +46,7 @@ def check_input(
 PIECE = 2**21  # numbers in the expansion of one piece of a large batch: 8 MB in single precision
 
 
-def tracing():
+def tracing() -> bool:
     "Whether PyTorch is compiling, exporting or transforming (`torch.func`) what runs."
     return torch.compiler.is_compiling() or torch._C._are_functorch_transforms_active()
 
@@ -84,23 +84,25 @@ class BasisLayer(nn.Module):
         self.bias = nn.Parameter(torch.empty(self.out_features, **options)) if with_bias else None
         self.reset_parameters()
 
-    def basis(self, x):
+    def basis(self, x: torch.Tensor):
         "What a subclass gives: x (…, in_features) -> b_k(x_i) (…, n_basis, in_features)."
         raise NotImplementedError(f'{type(self).__name__} must define basis(x)')
 
-    def weight_and_constant(self):
+    def weight_and_constant(self) -> tuple:
         "Factors of the basis, (out_features, n_basis, in_features), and the constants or None."
         return self.coefficients, self.bias
 
-    def product(self, x, weight, constant):
+    def product(
+        self, x: torch.Tensor, weight: torch.Tensor, constant: torch.Tensor
+    ) -> torch.Tensor:
         "Expand, then multiply."
         return F.linear(self.basis(x).flatten(-2), weight.flatten(1), constant)
 
-    def check_input(self, x):
+    def check_input(self, x: torch.Tensor):
         "`ValueError` if x has another last dimension; `TypeError` if it has another type."
         check_input(x, self.in_features, self.coefficients.dtype)
 
-    def forward(self, x):
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
         "x (…, in_features) -> y (…, out_features)."
         self.check_input(x)
         weight, constant = self.weight_and_constant()
@@ -108,7 +110,7 @@ class BasisLayer(nn.Module):
             return self.product(x, weight, constant)
         return self._in_pieces(x, weight, constant)
 
-    def extra_repr(self):
+    def extra_repr(self) -> str:
         "What is printed between the parentheses."
         sizes = f'in_features={self.in_features}, out_features={self.out_features}'
         return f'{sizes}, bias={self.bias is not None}'
@@ -125,8 +127,8 @@ def reset_parameters(self: BasisLayer):
 @patch
 def edges(
     self: BasisLayer,
-    x,  # inputs (…, in_features)
-):
+    x: torch.Tensor,  # inputs (…, in_features)
+) -> torch.Tensor:
     "Return what the edges send on, φ_{o,i}(x_i), of shape (…, out_features, in_features)."
     return torch.einsum('...ki,oki->...oi', self.basis(x), self.weight_and_constant()[0])
 
@@ -134,7 +136,7 @@ def edges(
 @contextmanager
 def evaluation_mode(
     module: nn.Module,  # a layer or a model
-):
+) -> Iterator:
     "Put a module into evaluation mode for the block; each part then gets its own mode back."
     modes = [(part, part.training) for part in module.modules()]
     module.eval()
@@ -233,7 +235,7 @@ def _check_exported(layer, x):
 
 # %% ../nbs/10_layer.ipynb #66fc629d
 def check_layer(
-    make,  # make(**options) returns a new layer; options are those of nn.Linear: device, dtype
+    make: Callable,  # make(**options) returns a new layer; options are those of nn.Linear: device, dtype
     # for torch.compile; 'inductor' needs a C++ compiler; None: neither compile nor export
     backend: str | None = 'aot_eager',
 ):
@@ -261,18 +263,18 @@ class Expansion(torch.autograd.Function):
     generate_vmap_rule = True
 
     @staticmethod
-    def forward(x, expand, slope):
+    def forward(x: torch.Tensor, expand: Callable, slope: Callable) -> torch.Tensor:
         "The features, expand(x)."
         return expand(x)
 
     @staticmethod
-    def setup_context(ctx, inputs, output):
+    def setup_context(ctx, inputs: tuple, output: object):
         "Keep x and the features, and nothing between them."
         x, _, ctx.slope = inputs
         ctx.save_for_backward(x, output)
 
     @staticmethod
-    def backward(ctx, g):
+    def backward(ctx, g: torch.Tensor) -> tuple:
         "slope(x, features, g), the gradient with respect to x."
         return ctx.slope(*ctx.saved_tensors, g), None, None
 
@@ -302,12 +304,12 @@ class LayerRecord:
     column: int = None  # its place in the paper's tables, or None if it is not there
     compiles: bool = False  # whether torch.compile makes its training much faster
 
-    def models(self):
+    def models(self) -> dict:
         "What `AutoEncoder` takes for each variant, by label."
         variants = self.named_variants().values()
         return {self.label.format(**each): dict(layer=self.name, **each) for each in variants}
 
-    def named_variants(self):
+    def named_variants(self) -> dict:
         "Options by short name."
         return {self.name: {}} if self.variants is None else self.variants
 

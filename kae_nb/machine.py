@@ -8,6 +8,7 @@ __all__ = ['check_device', 'check_dtype', 'memory_of_device', 'check_memory', 'p
 
 # %% ../nbs/04_machine.ipynb #018e8039
 import ctypes, gc, os, platform, shutil, sys
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
@@ -15,7 +16,7 @@ import torch
 
 # %% ../nbs/04_machine.ipynb #ba447a84
 def check_device(
-    device,  # what the user gave: None, a name such as 'cuda:1', or a torch.device
+    device: object,  # what the user gave: None, a name such as 'cuda:1', or a torch.device
     computing: bool = False,  # refuse 'meta', whose tensors have a shape but no numbers
 ) -> torch.device | None:  # the device; None stays None
     "Return `device` as PyTorch's; `ValueError` if this machine has no such device."
@@ -38,7 +39,7 @@ def check_device(
 
 # %% ../nbs/04_machine.ipynb #b9c07d3c
 def check_dtype(
-    dtype,  # what the user gave: None or a type such as torch.float64
+    dtype: torch.dtype | None,  # what the user gave: None or a type such as torch.float64
 ) -> torch.dtype | None:  # the type; None stays None
     "Return `dtype`; `TypeError` if it is no floating type of two bytes or more."
     if dtype is None:
@@ -69,8 +70,8 @@ def memory_of_device(
 def check_memory(
     numbers: int,  # how many parameters a layer is to have
     options: str,  # the options that make it so many, for the message
-    device=None,  # where they are to live; PyTorch's default if None
-    dtype=None,  # their type; PyTorch's default if None
+    device: str | torch.device = None,  # where they are to live; PyTorch's default if None
+    dtype: torch.dtype = None,  # their type; PyTorch's default if None
 ):
     "`ValueError` if that many parameters could not be trained on the device; allocates nothing."
     device = torch.get_default_device() if device is None else torch.device(device)
@@ -112,8 +113,8 @@ def _peak_on_linux(work):
 
 def peak_memory(
     # a function without arguments, called twice: the first time loads and caches what it uses
-    work,
-    device=torch.device('cpu'),  # where it computes
+    work: Callable,
+    device: str | torch.device = torch.device('cpu'),  # where it computes
 ) -> int | None:  # bytes beyond what was held before; None if this system does not tell
     "Return how much memory the second call of `work` takes at its peak."
     on_gpu = torch.device(device).type == 'cuda'
@@ -133,7 +134,7 @@ def _processor():
 
 
 def hardware(
-    device='cpu',  # where the measuring was done
+    device: str | torch.device = 'cpu',  # where the measuring was done
 ) -> dict:  # processor, threads, torch and, for a GPU, its name
     "Return what a table of times must say about the machine."
     found = dict(
@@ -150,7 +151,7 @@ def hardware(
 @contextmanager
 def few_threads(
     work: float,  # multiply-adds of one step
-):
+) -> Iterator:
     "Use a single CPU thread for the block, if its steps are too small to share out."
     before = torch.get_num_threads()
     if work < 4e6:
@@ -162,7 +163,7 @@ def few_threads(
 
 # %% ../nbs/04_machine.ipynb #734d5ef2
 def check_compiler(
-    device,  # where the compiled function is to run
+    device: str | torch.device,  # where the compiled function is to run
 ):
     "`ValueError` if torch.compile needs a C++ compiler there and finds none."
     name = os.environ.get('CXX') or {'darwin': 'clang++', 'win32': 'cl'}.get(sys.platform, 'g++')
@@ -174,16 +175,16 @@ def check_compiler(
 
 # %% ../nbs/04_machine.ipynb #4d14dec4
 def compile_anew(
-    function,  # defined anew for each run, such as the loss of this model; changed in place
+    function: Callable,  # defined anew for each run, such as the loss of this model; changed in place
     **options,  # for torch.compile
-):
+) -> Callable:
     "Return `torch.compile(function)`, compiled apart from all that has the same code."
     function.__code__ = function.__code__.replace()
     return torch.compile(function, **options)
 
 # %% ../nbs/04_machine.ipynb #e9aaf73d
 @contextmanager
-def kept_generators():
+def kept_generators() -> Iterator:
     "Leave PyTorch's random number generators, on all devices, as they were before the block."
     cuda = torch.cuda.is_initialized()
     with torch.random.fork_rng(devices=range(torch.cuda.device_count()) if cuda else []):
@@ -206,7 +207,7 @@ def drop_denormals(
 
 # %% ../nbs/04_machine.ipynb #7c2e9d41
 @contextmanager
-def kept_memory():
+def kept_memory() -> Iterator:
     "Let the C library keep what a step frees for the next one, where it is glibc."
     try:
         mallopt, malloc_trim = ctypes.CDLL(None).mallopt, ctypes.CDLL(None).malloc_trim

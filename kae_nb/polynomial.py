@@ -44,11 +44,11 @@ class PolynomialLayer(BasisLayer):
         self.polynomials = basis
         super().__init__(in_features, out_features, self.order + 1, bias, device, dtype)
 
-    def edges(self, x):
+    def edges(self, x: torch.Tensor) -> torch.Tensor:
         "Return what the edges send on, constants included: (…, out_features, in_features)."
         return super().edges(x) + self.coefficients[:, 0]
 
-    def extra_repr(self):
+    def extra_repr(self) -> str:
         "What is printed between the parentheses."
         return f'{super().extra_repr()}, order={self.order}, basis={self.polynomials!r}'
 
@@ -66,8 +66,8 @@ def reset_parameters(self: PolynomialLayer):
 @patch
 def basis(
     self: PolynomialLayer,
-    x,  # inputs (…, in_features)
-):
+    x: torch.Tensor,  # inputs (…, in_features)
+) -> torch.Tensor:
     "Return b₁(x), …, b_order(x), of shape (…, order, in_features)."
     recurrence = RECURRENCES[self.polynomials]
     first, _ = recurrence(0)
@@ -79,7 +79,7 @@ def basis(
 
 # %% ../nbs/11_polynomial.ipynb #70d792f0
 @patch
-def weight_and_constant(self: PolynomialLayer):
+def weight_and_constant(self: PolynomialLayer) -> tuple:
     "Return all coefficients but C₀; and C₀, summed over the inputs, with the bias."
     constants, weight = self.coefficients.split([1, self.order], -2)
     constant = constants.sum((-2, -1))

@@ -9,6 +9,7 @@ __all__ = ['as_images', 'codes_of', 'image_scores', 'value_range', 'cuts', 'squa
 
 # %% ../nbs/30_reconstruction.ipynb #bdd2d6a3
 import math
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 
 import numpy as np
@@ -33,8 +34,8 @@ def _as_tensor(x):
 
 
 def as_images(
-    x,  # (n, d) images, a tensor or an array of floats
-    model=None,  # the model that shall take them
+    x: object,  # (n, d) images, a tensor or an array of floats
+    model: object = None,  # the model that shall take them
 ) -> torch.Tensor:  # (n, d) float32 or float64
     "Return images as a tensor; `TypeError` for no array, `ValueError` for what cannot be images."
     x = _as_tensor(x)
@@ -51,8 +52,8 @@ def as_images(
 
 # %% ../nbs/30_reconstruction.ipynb #14121c68
 def codes_of(
-    model,  # an AutoEncoder, any module with encode, or a fitted scikit-learn transformer
-    x,  # (n, d) images
+    model: object,  # an AutoEncoder, any module with encode, or a fitted scikit-learn transformer
+    x: torch.Tensor,  # (n, d) images
 ) -> torch.Tensor:  # (n, latent_dim) float32 or float64 as the model makes them, on the CPU
     "Return the latents of images; `TypeError` for a model without, `ValueError` for unfit ones."
     if not any(hasattr(model, name) for name in ('encode', SCIKIT_LEARN['encode'])):
@@ -85,11 +86,11 @@ def _reconstructed(model, images, targets):
 
 
 def image_scores(
-    model,  # as for reconstruct
-    x,  # (n, d) images to encode and decode
+    model: object,  # as for reconstruct
+    x: torch.Tensor,  # (n, d) images to encode and decode
     # called with reconstructions and targets, both (b, d), returns b scores, or a row for each
-    score,
-    target=None,  # (n, d) images to compare with, else x itself
+    score: Callable,
+    target: torch.Tensor = None,  # (n, d) images to compare with, else x itself
     batch_size: int = 2048,  # images at a time, bounds the memory
     clip: bool = False,  # cut reconstructions to [0, 1]: for images that are known to lie there
 ) -> torch.Tensor:  # the scores of all images, on the CPU
@@ -110,9 +111,9 @@ def image_scores(
 
 # %% ../nbs/30_reconstruction.ipynb #f4521d43
 def value_range(
-    x,  # (n, d) images
+    x: torch.Tensor,  # (n, d) images
     # (smallest, largest) value that a pixel can have, such as dataset.data_range
-    data_range=None,
+    data_range: tuple = None,
 ) -> tuple:  # (low, high), two floats
     "Return the given range of pixels, else one seen from x; `ValueError` for what is no range."
     if data_range is None:
@@ -134,7 +135,7 @@ def value_range(
 
 # %% ../nbs/30_reconstruction.ipynb #3f12868d
 def cuts(
-    x,  # (n, d) images
+    x: torch.Tensor,  # (n, d) images
     clip: bool,  # whether it was asked for
     protocol: str = None,  # None, or 'paper', which cuts where the images lie in [0, 1]
 ) -> bool:  # whether reconstructions are cut to [0, 1]
@@ -158,8 +159,8 @@ def _pairs(a, b):
 
 
 def squared_errors(
-    a,  # (n, d) images
-    b,  # (n, d) images
+    a: torch.Tensor,  # (n, d) images
+    b: torch.Tensor,  # (n, d) images
 ) -> torch.Tensor:  # (n,) mean squared error for a pixel
     "Return the mean squared difference of each pair of images; `ValueError` for no pairs."
     a, b = _pairs(a, b)
@@ -168,8 +169,8 @@ def squared_errors(
 # %% ../nbs/30_reconstruction.ipynb #902d0823
 def reconstruction_mse(
     # an AutoEncoder, any module with encode and decode, or a fitted scikit-learn transformer
-    model,
-    x,  # (n, d) images
+    model: object,
+    x: torch.Tensor,  # (n, d) images
     # None for the mean over images, 'paper' for the mean over batches of 256
     protocol: str = None,
     clip: bool = False,  # cut reconstructions to [0, 1]: for images that are known to lie there
@@ -194,8 +195,8 @@ def _width(data_range):
 
 
 def psnr(
-    a,  # (n, d) images
-    b,  # (n, d) images
+    a: torch.Tensor,  # (n, d) images
+    b: torch.Tensor,  # (n, d) images
     # width of the range of pixels: 1 for [0, 1], 2 for [−1, 1], 255 for bytes as floats
     data_range: float = 1.0,
 ) -> torch.Tensor:  # (n,) decibels, infinite where the two are equal
@@ -204,7 +205,7 @@ def psnr(
 
 # %% ../nbs/30_reconstruction.ipynb #77de308a
 def check_shape(
-    image_shape,  # what the user gave
+    image_shape: object,  # what the user gave
     d: int = None,  # number of pixels that it must have
 ) -> tuple:  # (height, width), or (3, height, width)
     "Return the shape of images; `ValueError` if it is none, or does not fit."
@@ -235,9 +236,9 @@ def _moments(a, b):
 
 
 def ssim(
-    a,  # (n, d) images
-    b,  # (n, d) images
-    image_shape,  # (height, width) or (3, height, width), at least 7 by 7
+    a: torch.Tensor,  # (n, d) images
+    b: torch.Tensor,  # (n, d) images
+    image_shape: tuple,  # (height, width) or (3, height, width), at least 7 by 7
     data_range: float = 1.0,  # width of the range of pixels, as for psnr
 ) -> torch.Tensor:  # (n,) similarities, at most 1
     "Return the mean structural similarity of each pair; `ValueError` for images below 7 by 7."
@@ -263,14 +264,14 @@ def _ssim_if_large(a, b, image_shape, width):
 
 def evaluate_reconstruction(
     # an AutoEncoder, any module with encode and decode, or a fitted scikit-learn transformer
-    model,
-    x,  # (n, d) images
-    image_shape,  # (height, width) or (3, height, width)
+    model: object,
+    x: torch.Tensor,  # (n, d) images
+    image_shape: tuple,  # (height, width) or (3, height, width)
     # None for the mean error over images, 'paper' for the mean over batches of 256
     protocol: str = None,
     clip: bool = False,  # cut reconstructions to [0, 1]: for images that are known to lie there
     # (smallest, largest) value of a pixel, such as dataset.data_range, else seen from x
-    data_range=None,
+    data_range: tuple = None,
 ) -> dict:  # reconstruction_mse, psnr in decibels, ssim
     "Return the three measures of reconstruction, means over images."
     x = as_images(x, model)
@@ -292,7 +293,7 @@ def evaluate_reconstruction(
 
 # %% ../nbs/30_reconstruction.ipynb #55c4a2b4
 def plain(
-    text,  # a name from a user
+    text: str,  # a name from a user
 ) -> str:  # a text for matplotlib
     "Return a text that matplotlib draws as it stands."
     text = str(text).encode('utf-8', 'backslashreplace').decode().replace('$', r'\$')
@@ -319,14 +320,15 @@ def _name_rows(ax, names, height):
 
 
 def show_rows(
-    rows,  # (name, images) pairs, or a dict; each (n, d) images for one row of the picture
-    image_shape,  # (height, width) or (3, height, width)
-    ax=None,  # matplotlib axes to draw in, else new ones
+    rows: dict
+    | Iterable,  # (name, images) pairs, or a dict; each (n, d) images for one row of the picture
+    image_shape: tuple,  # (height, width) or (3, height, width)
+    ax: object = None,  # matplotlib axes to draw in, else new ones
     # (smallest, largest) value of a pixel, such as dataset.data_range, else seen from the first
     # row
-    data_range=None,
+    data_range: tuple = None,
     **options,  # passed on to imshow, such as cmap='magma'
-):
+) -> object:
     "Draw rows of images with their names, return the axes; `ValueError` if they do not fit."
     import matplotlib.pyplot as plt
 
@@ -348,7 +350,7 @@ def show_rows(
 
 # %% ../nbs/30_reconstruction.ipynb #a4b09ddc
 @contextmanager
-def closed_figures():
+def closed_figures() -> Iterator:
     "Close the figures that are made while the block runs."
     import matplotlib.pyplot as plt
 
@@ -361,7 +363,7 @@ def closed_figures():
 
 # %% ../nbs/30_reconstruction.ipynb #f4cdc17e
 def check_models(
-    models,  # what the user gave
+    models: object,  # what the user gave
 ) -> dict:  # models by name
     "Return the models; `TypeError` if they are no dict, `ValueError` if there are none."
     if not isinstance(models, dict):
@@ -373,14 +375,14 @@ def check_models(
 # %% ../nbs/30_reconstruction.ipynb #bca7aabd
 def show_reconstructions(
     models: dict,  # models by the name to write beside their row
-    x,  # (n, d) images
-    image_shape,  # (height, width) or (3, height, width)
+    x: torch.Tensor,  # (n, d) images
+    image_shape: tuple,  # (height, width) or (3, height, width)
     n: int = 10,  # how many of the first images
-    ax=None,  # matplotlib axes to draw in, else new ones
+    ax: object = None,  # matplotlib axes to draw in, else new ones
     cmap: str = 'gray_r',  # how gray is drawn, see Dataset
     # (smallest, largest) value of a pixel, such as dataset.data_range, else seen from x
-    data_range=None,
-):
+    data_range: tuple = None,
+) -> object:
     "Draw `n` originals and below them each model's reconstructions; return the axes."
     x = as_images(x[: check_size('n', n)])
     rows = {name: reconstruct(model, x) for name, model in check_models(models).items()}
@@ -388,16 +390,16 @@ def show_reconstructions(
 
 # %% ../nbs/30_reconstruction.ipynb #7b7b4801
 def show_extremes(
-    model,  # as for reconstruct
-    x,  # (n, d) images
-    image_shape,  # (height, width) or (3, height, width)
+    model: object,  # as for reconstruct
+    x: torch.Tensor,  # (n, d) images
+    image_shape: tuple,  # (height, width) or (3, height, width)
     n: int = 8,  # how many of each
-    ax=None,  # matplotlib axes to draw in, else new ones
+    ax: object = None,  # matplotlib axes to draw in, else new ones
     cmap: str = 'gray_r',  # how gray is drawn, see Dataset
     clip: bool = False,  # cut reconstructions to [0, 1]: for images that are known to lie there
     # (smallest, largest) value of a pixel, such as dataset.data_range, else seen from x
-    data_range=None,
-):
+    data_range: tuple = None,
+) -> object:
     "Draw the images of smallest and of largest error above what is decoded; return the axes."
     x, n = as_images(x, model), check_size('n', n)
     order = image_scores(model, x, squared_errors, clip=clip).argsort(stable=True).to(x.device)
@@ -412,8 +414,8 @@ def show_extremes(
 
 # %% ../nbs/30_reconstruction.ipynb #733d09d7
 def pixel_errors(
-    model,  # as for reconstruct
-    x,  # (n, d) images
+    model: object,  # as for reconstruct
+    x: torch.Tensor,  # (n, d) images
     clip: bool = False,  # cut reconstructions to [0, 1]: for images that are known to lie there
 ) -> torch.Tensor:  # (d,) mean squared error of each pixel
     "Return the mean squared error of each pixel, over images."
@@ -424,10 +426,10 @@ def pixel_errors(
 # %% ../nbs/30_reconstruction.ipynb #a831a507
 def show_pixel_errors(
     models: dict,  # models by name
-    x,  # (n, d) images
-    image_shape,  # (height, width) or (3, height, width)
+    x: torch.Tensor,  # (n, d) images
+    image_shape: tuple,  # (height, width) or (3, height, width)
     clip: bool = False,  # cut reconstructions to [0, 1]: for images that are known to lie there
-):
+) -> object:
     "Draw each model's error by pixel, all on one scale; return the figure."
     import matplotlib.pyplot as plt
 

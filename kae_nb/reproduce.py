@@ -7,6 +7,7 @@ __all__ = ['paper_jobs', 'write_report', 'split', 'whole_number', 'check_place',
 
 # %% ../nbs/55_reproduce.ipynb #29a70ab7
 import io, sys, warnings
+from collections.abc import Iterable
 from functools import partial
 from pathlib import Path
 
@@ -31,11 +32,11 @@ from .tables import METRICS, agreement, plot_recall_curves, table, title_of
 # %% ../nbs/55_reproduce.ipynb #6b1fe33c
 def paper_jobs(
     datasets: dict,  # Datasets by name
-    latent_dims=(16, 32),  # numbers of latents
-    models=MODELS,  # what AutoEncoder takes, by name
-    lrs=RATES,  # learning rates
-    weight_decays=RATES,  # weight decays
-    seeds=SEEDS,  # of the models' first parameters, and of what is drawn to measure them
+    latent_dims: Iterable = (16, 32),  # numbers of latents
+    models: dict = MODELS,  # what AutoEncoder takes, by name
+    lrs: Iterable = RATES,  # learning rates
+    weight_decays: Iterable = RATES,  # weight decays
+    seeds: Iterable = SEEDS,  # of the models' first parameters, and of what is drawn to measure them
     epochs: int = 10,  # passes over the training images
     figures: bool = True,  # the jobs for Figures 3 and 4 as well
 ) -> list:  # of jobs
@@ -111,10 +112,10 @@ def _table_makers(tables):
 # %% ../nbs/55_reproduce.ipynb #992c1e2f
 def write_report(
     frame: pd.DataFrame,  # results, from as_frame
-    out,  # folder, made if need be
+    out: str | Path,  # folder, made if need be
     epochs: int = 10,  # of the runs behind the tables
-    about={},  # what the page says at the top, by name
-    left_out={},  # what is missing from the results, and why
+    about: dict = {},  # what the page says at the top, by name
+    left_out: dict = {},  # what is missing from the results, and why
 ) -> list:  # of the files
     "Write report.html, cells.csv and the figures; return their paths; warns of what is missing."
     runs = frame[frame.epochs.isin([0, epochs])] if len(frame) else frame
@@ -175,7 +176,7 @@ def whole_number(
 # %% ../nbs/55_reproduce.ipynb #6705f090
 def check_place(
     name: str,  # of the option, for the message
-    path,  # a folder, or where one may be made
+    path: str | Path,  # a folder, or where one may be made
 ):
     "`OSError` if no files can be written to a folder of this name; leaves nothing behind."
     try:

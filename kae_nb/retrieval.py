@@ -8,6 +8,7 @@ __all__ = ['METRICS', 'MORE', 'SEAL', 'FLAT', 'Index', 'neighbor_recall', 'paper
 
 # %% ../nbs/31_retrieval.ipynb #5d0ee69a
 import hashlib, struct, warnings
+from collections.abc import Iterable
 from pathlib import Path
 from typing import NamedTuple
 
@@ -48,7 +49,7 @@ class Index:
 
     def __init__(
         self,
-        codes,  # (n, d) rows, such as latents of images; kept in single precision, as faiss does
+        codes: torch.Tensor,  # (n, d) rows, such as latents of images; kept in single precision, as faiss does
         # 'l2' for Euclidean distance, smallest first; 'inner_product', largest first
         metric: str = 'l2',
         kind: str = 'exact',  # 'exact', or 'hnsw' for an approximate search of large sets
@@ -189,7 +190,7 @@ def _sorted(self: Index, queries, candidates, k, largest):
 @patch
 def search(
     self: Index,
-    queries,  # (m, d) rows, such as the latents of other images
+    queries: torch.Tensor,  # (m, d) rows, such as the latents of other images
     k: int = 10,  # how many rows to find for each query
 ) -> tuple:  # (m, k) distances or inner products, float64; (m, k) indices of rows, int64
     "Return the `k` best rows for each query, best first; `ValueError` if that cannot be."
@@ -220,7 +221,7 @@ SEAL = b'kae_nb sha-256: '  # 16 bytes between what faiss wrote and its digest
 @patch
 def save(
     self: Index,
-    path,  # file to write
+    path: str | Path,  # file to write
 ):
     "Write the index to a file of faiss, with a digest behind it; `OSError` if that fails."
     content = faiss.serialize_index(self.faiss_index).tobytes()
@@ -361,8 +362,8 @@ def _unsealed(content):
 @patch(cls_method=True)
 def load(
     cls: Index,
-    path,  # a file that save wrote, or faiss itself
-):
+    path: str | Path,  # a file that save wrote, or faiss itself
+) -> Index:
     "Return the index in a file; `FileNotFoundError`, or `ValueError` for damage or another kind."
     if not Path(path).is_file():
         raise FileNotFoundError(f'no index file {str(path)!r}')
@@ -414,8 +415,8 @@ def _check_recall(x, codes, k, include_self, metric):
 
 
 def neighbor_recall(
-    x,  # (n, d) images, or any rows that say what is near
-    codes,  # (n, latent_dim) rows of numbers for the same images
+    x: torch.Tensor,  # (n, d) images, or any rows that say what is near
+    codes: torch.Tensor,  # (n, latent_dim) rows of numbers for the same images
     k: int = 100,  # length of the longest lists
     include_self: bool = False,  # count an image as its own neighbor
     metric: str = 'l2',  # how codes are compared, 'l2' or 'inner_product'; x is compared by 'l2'
@@ -462,15 +463,15 @@ def _sample(x, n, seed, protocol, y):
 
 
 def recall_curve(
-    model,  # an AutoEncoder, any module with encode, or a fitted scikit-learn transformer
-    x,  # (m, d) images
+    model: object,  # an AutoEncoder, any module with encode, or a fitted scikit-learn transformer
+    x: torch.Tensor,  # (m, d) images
     k: int = 100,  # length of the longest lists
     n: int = 1000,  # how many of the images to draw; all, if there are no more
     include_self: bool = False,  # count an image as its own neighbor
     seed: int = 0,  # of the draw
     # None, or 'paper' for 1,000 images, the first of each class, each its own neighbor
     protocol: str = None,
-    y=None,  # (m,) labels, for protocol='paper' only
+    y: torch.Tensor = None,  # (m,) labels, for protocol='paper' only
     metric: str = 'l2',  # how codes are compared, 'l2' or 'inner_product'
 ) -> np.ndarray:  # (k,) recall at 1, 2, … k
     "Return the recall of a model's latents for lists up to `k`; errors as for `neighbor_recall`."
@@ -479,15 +480,15 @@ def recall_curve(
 
 # %% ../nbs/31_retrieval.ipynb #cde51287
 def recall_at_k(
-    model,  # an AutoEncoder, any module with encode, or a fitted scikit-learn transformer
-    x,  # (m, d) images
+    model: object,  # an AutoEncoder, any module with encode, or a fitted scikit-learn transformer
+    x: torch.Tensor,  # (m, d) images
     k: int = 10,  # how many neighbors
     n: int = 1000,  # how many of the images to draw; all, if there are no more
     include_self: bool = False,  # count an image as its own neighbor
     seed: int = 0,  # of the draw
     # None, or 'paper' for 1,000 images, the first of each class, each its own neighbor
     protocol: str = None,
-    y=None,  # (m,) labels, for protocol='paper' only
+    y: torch.Tensor = None,  # (m,) labels, for protocol='paper' only
     metric: str = 'l2',  # how codes are compared, 'l2' or 'inner_product'
 ) -> float:  # recall at k, 0 to 1
     "Return which part of `k` neighbors the latents find; errors as for `neighbor_recall`."
@@ -495,7 +496,7 @@ def recall_at_k(
 
 # %% ../nbs/31_retrieval.ipynb #0b0db083
 def check_ks(
-    ks,  # what the user gave
+    ks: object,  # what the user gave
 ) -> list:  # of int
     "Return the numbers of neighbors; `TypeError` if they are none, `ValueError` for one below 1."
     if isinstance(ks, str) or not hasattr(ks, '__iter__'):
@@ -509,13 +510,13 @@ def check_ks(
 
 # %% ../nbs/31_retrieval.ipynb #4f4ecaf8
 def evaluate_retrieval(
-    model,  # an AutoEncoder, any module with encode, or a fitted scikit-learn transformer
-    x,  # (m, d) images
-    ks=(1, 10, 100),  # lengths of the lists
+    model: object,  # an AutoEncoder, any module with encode, or a fitted scikit-learn transformer
+    x: torch.Tensor,  # (m, d) images
+    ks: Iterable = (1, 10, 100),  # lengths of the lists
     n: int = 1000,  # how many of the images to draw; all, if there are no more
     seed: int = 0,  # of the draw
     protocol: str = None,  # None, or 'paper', see recall_at_k
-    y=None,  # (m,) labels, for protocol='paper' only
+    y: torch.Tensor = None,  # (m,) labels, for protocol='paper' only
 ) -> dict:  # recall_at_1, recall_at_10, … one for each k
     "Return recall for several `k`, as a row for a table; errors as for `neighbor_recall`."
     ks = check_ks(ks)
@@ -526,8 +527,8 @@ def evaluate_retrieval(
 def plot_recall(
     curves: dict,  # recall at 1, 2, … by name, from recall_curve
     n: int = None,  # images among which was sought, to draw what chance would find
-    ax=None,  # matplotlib axes to draw in, else new ones
-):
+    ax: object = None,  # matplotlib axes to draw in, else new ones
+) -> object:
     "Draw recall by the number of neighbors; return the axes."
     import matplotlib.pyplot as plt
 
@@ -567,14 +568,14 @@ def _mark_neighbors(ax, framed, n_spaces, image_shape):
 
 def show_neighbors(
     models: dict,  # models by name
-    x,  # (m, d) images
-    image_shape,  # (height, width) or (3, height, width)
-    queries=(0, 1, 2),  # which images to seek neighbors of
+    x: torch.Tensor,  # (m, d) images
+    image_shape: tuple,  # (height, width) or (3, height, width)
+    queries: Iterable = (0, 1, 2),  # which images to seek neighbors of
     k: int = 8,  # how many neighbors
     cmap: str = 'gray_r',  # how gray is drawn, see Dataset
     # (smallest, largest) value of a pixel, such as dataset.data_range, else seen from x
-    data_range=None,
-):
+    data_range: tuple = None,
+) -> object:
     "Draw images beside neighbors, those by pixels too framed; return the axes."
     import matplotlib.pyplot as plt
 

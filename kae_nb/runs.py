@@ -8,6 +8,7 @@ __all__ = ['RUN_DEFAULTS', 'FIT_SETTINGS', 'run_settings', 'read_settings', 'mak
 
 # %% ../nbs/54_runs.ipynb #114cfcf7
 import inspect, os, shutil, sys, warnings
+from collections.abc import Callable
 from dataclasses import asdict
 from pathlib import Path
 
@@ -35,13 +36,14 @@ from kae_nb.console import (
     parse_options,
     say,
 )
-from .data import load_dataset
+from .data import Dataset, load_dataset
 from .files import fingerprint, locked, read_json, remove_leftovers, write_json, write_safely
 from .history import History, mean_image_error
 from .layers import find_layer
 from .machine import check_compiler, check_device, hardware, kept_generators
 from .reconstruction import closed_figures, plain, show_reconstructions
 from .training import complete_settings, fit
+from torch import nn
 
 # %% ../nbs/54_runs.ipynb #ccd86cac
 @delegates(complete_settings)
@@ -69,7 +71,7 @@ FIT_SETTINGS = [name for name in option_types(complete_settings) if name in RUN_
 
 # %% ../nbs/54_runs.ipynb #f3c8027f
 def read_settings(
-    path,  # a TOML file, or a run.json
+    path: str | Path,  # a TOML file, or a run.json
 ) -> dict:  # settings that differ from the defaults
     "Return the settings in a file; `FileNotFoundError` or `ValueError` where there are none."
     path = Path(path)
@@ -96,9 +98,9 @@ def read_settings(
 def make_model(
     run: dict,  # all settings of a run
     in_features: int,  # number of pixels
-    make=AutoEncoder,  # what makes it
+    make: Callable = AutoEncoder,  # what makes it
     **options,  # what else that takes
-):
+) -> nn.Module:
     "Return the model of a run."
     own = dict(layer=run['layer'], protocol=run['protocol'], **options, **run['layer_options'])
     return make(in_features, run['latent_dim'], run['hidden_dims'], **own)
@@ -106,7 +108,7 @@ def make_model(
 # %% ../nbs/54_runs.ipynb #99dcd120
 def complete_run(
     settings: dict,  # what differs from RUN_DEFAULTS
-    device='cpu',  # where the model shall be trained
+    device: str | torch.device = 'cpu',  # where the model shall be trained
 ) -> dict:  # all settings
     "Return all settings of a run, each of its type; an error for what is unknown or cannot be."
     for name in settings:
@@ -127,7 +129,7 @@ def complete_run(
 
 # %% ../nbs/54_runs.ipynb #74368816
 def plain_errors(
-    dataset,  # a Dataset
+    dataset: Dataset,  # a Dataset
     latent_dim: int,  # how many numbers PCA may have
     seed: int = 0,  # of PCA's solver
     protocol: str = None,  # 'paper' for the mean over batches
@@ -143,10 +145,10 @@ def plain_errors(
 
 # %% ../nbs/54_runs.ipynb #c89054e2
 def plot_run(
-    model,  # a trained AutoEncoder
-    history,  # its History
-    dataset,  # the Dataset that it was trained on
-):
+    model: AutoEncoder,  # a trained AutoEncoder
+    history: History,  # its History
+    dataset: Dataset,  # the Dataset that it was trained on
+) -> object:
     "Return a figure: the losses by epoch, and test images above what the model makes of them."
     import matplotlib.pyplot as plt
 
@@ -170,10 +172,10 @@ def plot_run(
 
 # %% ../nbs/54_runs.ipynb #8bdd1269
 def write_run(
-    folder,  # where to
-    model,  # the trained model
-    history,  # its History
-    dataset,  # the Dataset that it was trained on
+    folder: Path,  # where to
+    model: AutoEncoder,  # the trained model
+    history: History,  # its History
+    dataset: Dataset,  # the Dataset that it was trained on
     record: dict,  # what run.json shall hold
 ):
     "Write the results of a run, run.json last; warns if there can be no figure."
@@ -232,8 +234,8 @@ def _record(run, history, dataset, device):
 
 @delegates(run_settings)
 def train_run(
-    out,  # folder for the results, made if need be
-    device='cpu',  # where to train
+    out: str | Path,  # folder for the results, made if need be
+    device: str | torch.device = 'cpu',  # where to train
     resume: bool = False,  # go on with what an earlier run of the same settings left there
     progress: bool = True,  # show a progress bar
     **kwargs,

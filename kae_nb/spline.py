@@ -18,10 +18,10 @@ from .layer import BasisLayer, Expansion, LayerRecord
 
 # %% ../nbs/12_spline.ipynb #aa2d02df
 def cut_off_powers(
-    t,  # distances from the middle of the spline, in cells: overwritten
+    t: torch.Tensor,  # distances from the middle of the spline, in cells: overwritten
     order: int,  # k, the degree of the spline
     power: int,  # n: k for the spline; k - 1 for its slope, times -sign(t)
-):
+) -> torch.Tensor:
     "Return Σ (-1)ⁱ·C(k+1, i)·max(0, (k+1)/2 - i - |t|)ⁿ/n! over 0 ≤ i < (k+1)/2."
 
     def raised(a):
@@ -42,10 +42,10 @@ def _inverse(left, right):
 
 
 def cox_de_boor(
-    x,  # (…, in)
-    knots,  # (in, number of knots), not decreasing
+    x: torch.Tensor,  # (…, in)
+    knots: torch.Tensor,  # (in, number of knots), not decreasing
     order: int,  # k, the degree
-):
+) -> torch.Tensor:
     "Return the B-splines on any knots: (…, number of knots - k - 1, in); zero outside the knots."
     t = knots.mT.unbind(-2)
     x = torch.minimum(torch.maximum(x, t[0]), t[-1])
@@ -61,7 +61,7 @@ def cox_de_boor(
 # %% ../nbs/12_spline.ipynb #6ff143c9
 def check_range(
     name: str,  # name of the argument, for the message
-    value,  # what the user gave
+    value: object,  # what the user gave
 ) -> tuple:  # (low, high), floats
     "Return `value` as two floats; `ValueError` if it is not two increasing finite numbers."
     try:
@@ -74,9 +74,9 @@ def check_range(
 
 # %% ../nbs/12_spline.ipynb #d7eb3018
 def silu_slope(
-    x,  # of any shape
-    silu,  # SiLU(x)
-):
+    x: torch.Tensor,  # of any shape
+    silu: torch.Tensor,  # SiLU(x)
+) -> torch.Tensor:
     "Return the derivative of the SiLU at x."
     sigmoid = x.sigmoid()
     return torch.addcmul(sigmoid, silu, 1 - sigmoid)
@@ -118,17 +118,17 @@ class BSplineLayer(BasisLayer):
         self.reset_parameters()
 
     @property
-    def shared_basis(self):
+    def shared_basis(self) -> bool:
         return self.uniform  # moved knots are each layer's own
 
-    def uniform_grid(self):
+    def uniform_grid(self) -> torch.Tensor:
         "The knots that the layer starts with: (in_features, grid_size + 2·spline_order + 1)."
         G, k, c = self.grid_size, self.spline_order, self.coefficients
         steps = torch.arange(-k, G + k + 1, device=c.device, dtype=c.dtype)
         knots = steps * self.step + self.grid_range[0]
         return knots.expand(self.in_features, -1).contiguous()
 
-    def weight_and_constant(self):
+    def weight_and_constant(self) -> tuple:
         "Factors of the basis, with the scale in those of the splines; and the bias or None."
         silu, splines = self.coefficients.split([1, self.n_basis - 1], -2)
         return torch.cat([silu, splines * self.spline_scaler.unsqueeze(-2)], -2), self.bias
@@ -139,7 +139,7 @@ class BSplineLayer(BasisLayer):
             near = dict(rtol=0, atol=1e-4 * self.step)
             self.uniform = torch.allclose(self.grid, self.uniform_grid(), **near)
 
-    def extra_repr(self):
+    def extra_repr(self) -> str:
         options = f'grid_size={self.grid_size}, spline_order={self.spline_order}'
         return f'{super().extra_repr()}, {options}, grid_range={self.grid_range}'
 
@@ -172,9 +172,9 @@ def reset_parameters(self: BSplineLayer):
 @patch
 def from_middles(
     self: BSplineLayer,
-    x,  # inputs (…, in_features)
+    x: torch.Tensor,  # inputs (…, in_features)
     first: int = 1,  # the first spline wanted; 0, before all of them, makes room for the SiLU
-):  # (…, n_basis - first, in_features)
+) -> torch.Tensor:  # (…, n_basis - first, in_features)
     "Return the distances of x from the middles of the splines, in cells, on a uniform grid."
     k, (low, _) = self.spline_order, self.grid_range
     rows = torch.arange(first, self.n_basis, dtype=x.dtype, device=x.device)
@@ -185,8 +185,8 @@ def from_middles(
 @patch
 def expand(
     self: BSplineLayer,
-    x,  # inputs (…, in_features)
-):
+    x: torch.Tensor,  # inputs (…, in_features)
+) -> torch.Tensor:
     "Return the `basis` on a uniform grid."
     rows = cut_off_powers(self.from_middles(x, first=0), self.spline_order, self.spline_order)
     rows[..., 0, :] = F.silu(x)  # row 0 was only a place for it
@@ -196,10 +196,10 @@ def expand(
 @patch
 def slope(
     self: BSplineLayer,
-    x,  # inputs (…, in_features)
-    features,  # expand(x)
-    g,  # gradient with respect to the features
-):
+    x: torch.Tensor,  # inputs (…, in_features)
+    features: torch.Tensor,  # expand(x)
+    g: torch.Tensor,  # gradient with respect to the features
+) -> torch.Tensor:
     "Return the sum over basis functions of g times their derivative at x, on a uniform grid."
     of_silu = silu_slope(x, features[..., 0, :]) * g[..., 0, :]
     t = self.from_middles(x)
@@ -211,8 +211,8 @@ def slope(
 @patch
 def basis(
     self: BSplineLayer,
-    x,  # inputs (…, in_features)
-):  # (…, 1 + grid_size + spline_order, in_features)
+    x: torch.Tensor,  # inputs (…, in_features)
+) -> torch.Tensor:  # (…, 1 + grid_size + spline_order, in_features)
     "Return SiLU(x), B₁(x), B₂(x), …"
     if self.uniform:
         return Expansion.apply(x, self.expand, self.slope)
@@ -264,7 +264,7 @@ def _refit(x, old_knots, new_knots, order):
 @torch.no_grad()
 def update_grid(
     self: BSplineLayer,
-    x,  # samples of the layer's input: (…, in_features)
+    x: torch.Tensor,  # samples of the layer's input: (…, in_features)
     margin: float = 0.01,  # how far the even spacing reaches beyond the samples, in units of x
     # the share of even spacing, above 0; the rest follows the quantiles of the samples
     grid_eps: float = 0.02,
@@ -288,7 +288,7 @@ def regularization_loss(
     self: BSplineLayer,
     activation: float = 1.0,  # λ₁, the weight of the L1 term
     entropy: float = 1.0,  # λ₂, the weight of the entropy
-):
+) -> torch.Tensor:
     "Return the L1 and entropy penalty on the spline coefficients, to be added to a loss."
     strength = self.coefficients[:, 1:].abs().mean(1)
     share = strength / strength.sum().clamp(min=torch.finfo(strength.dtype).tiny)

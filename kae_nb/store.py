@@ -8,6 +8,7 @@ __all__ = ['RECORD', 'CURVE', 'NUMBERS', 'LISTS', 'digest', 'job_key', 'begun_jo
 
 # %% ../nbs/40_store.ipynb #dee77eb8
 import gzip, hashlib, io, json, os, shutil, warnings, zlib
+from collections.abc import Iterable
 from contextlib import suppress
 from datetime import datetime, timezone
 from pathlib import Path
@@ -23,7 +24,7 @@ from .machine import hardware
 
 # %% ../nbs/40_store.ipynb #1063c8ac
 def digest(
-    content,  # anything that JSON can hold
+    content: object,  # anything that JSON can hold
 ) -> str:  # 64 hexadecimal digits
     "Return the SHA-256 of a value's JSON with sorted keys."
     return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()
@@ -36,7 +37,7 @@ def job_key(
     return digest(job)[:20]
 
 # %% ../nbs/40_store.ipynb #5d3d8932
-def begun_jobs(folder):
+def begun_jobs(folder: Path) -> list:
     "Return the jobs whose training was begun in a folder; none if no list can be trusted."
     try:
         return read_json(folder / 'jobs.json')['jobs']
@@ -47,7 +48,7 @@ def begun_jobs(folder):
         return []
 
 # %% ../nbs/40_store.ipynb #6e310fff
-def empty_folder(folder):
+def empty_folder(folder: Path):
     "Remove what is in a folder that this process holds."
     for path in folder.iterdir():
         if path.is_dir() and not path.is_symlink():
@@ -71,7 +72,7 @@ class Store:
     def __init__(
         self,
         # a folder, made when the first job is stored, or any address that fsspec opens
-        url='kae_reproduce',
+        url: str | Path = 'kae_reproduce',
     ):
         "`ValueError` for an address that cannot be opened, `NotADirectoryError` for a file."
         self.url = str(url)
@@ -127,7 +128,7 @@ class Store:
         job: dict,  # from grid
         result: dict,  # what was measured
         seconds: float,  # what it cost
-        device='cpu',  # where
+        device: str = 'cpu',  # where
     ):
         "Write one finished job, all of it or nothing; `OSError` if it cannot be written."
         self.put(
@@ -144,7 +145,7 @@ class Store:
     def put(
         self,
         record: dict,  # job, result, and what is known about them
-    ):
+    ) -> None:
         "Write a record, all of it or nothing; `OSError` if it cannot be written."
         path, content = f'{self.path}/{job_key(record["job"])}.json', _sealed(record)
         if self.local:
@@ -160,7 +161,7 @@ class Store:
 
     def read(
         self,
-        keys=None,  # which, or None for all that are there
+        keys: Iterable = None,  # which, or None for all that are there
     ) -> dict:  # records by key
         "Return the finished jobs; warns of files that cannot be read, and leaves them out."
         keys = self.keys() if keys is None else self.keys().intersection(keys)
@@ -203,7 +204,7 @@ class Store:
 
     def missing(
         self,
-        jobs,  # from grid
+        jobs: Iterable,  # from grid
     ) -> list:  # those that are not in the store, or not readable
         "Return the jobs that are still to be done."
         there = self.read(map(job_key, jobs))
@@ -238,7 +239,7 @@ LISTS = 'train_losses', 'test_losses', 'recall_curve', 'recall_curve_paper'
 
 # %% ../nbs/40_store.ipynb #6f2ee267
 def as_frame(
-    records,  # from Store.read
+    records: dict,  # from Store.read
 ) -> pd.DataFrame:  # sorted by data set, latent_dim, model and setting
     "Return records as a table, one row a job."
     rows = [
@@ -263,8 +264,8 @@ def _header(sha256):
 
 
 def pack(
-    records,  # from Store.read
-    path,  # ….csv.gz
+    records: dict,  # from Store.read
+    path: str | Path,  # ….csv.gz
 ):
     "Write records to one compressed CSV file that loses nothing; `ValueError` if there are none."
     if not records:
@@ -328,7 +329,7 @@ def _check_results(frame):
 
 
 def unpack(
-    path,  # a file that pack wrote
+    path: str | Path,  # a file that pack wrote
 ) -> pd.DataFrame:  # as from as_frame
     "Return the table in a file; `ValueError` if it is damaged; warns if it has no digest."
     if not Path(path).is_file():
@@ -368,8 +369,8 @@ def unpack(
 
 # %% ../nbs/40_store.ipynb #34fc54d6
 def restore(
-    frame,  # from unpack
-    store,  # a Store
+    frame: pd.DataFrame,  # from unpack
+    store: Store,  # a Store
 ):
     "Write the jobs of a table into a store that lacks them; `OSError` if that fails."
     job_columns, about = (

@@ -8,6 +8,7 @@ __all__ = ['DATASETS', 'METRICS', 'published', 'title_of', 'summarize', 'compare
 
 # %% ../nbs/42_tables.ipynb #1944fa1a
 import pandas as pd
+from collections.abc import Iterable
 
 from .checks import check_protocol, lookup
 from .experiments import MODELS
@@ -135,7 +136,7 @@ def compare(
 
 # %% ../nbs/42_tables.ipynb #8443ab6b
 def in_order(
-    models,  # names of models
+    models: Iterable,  # names of models
 ) -> list:  # of names
     "Return the paper's models in the order of its tables, and then what else there is, without PCA."
     return [*MODELS, *dict.fromkeys(model for model in models if model not in (*MODELS, 'PCA'))]
@@ -197,7 +198,7 @@ def table(
     metric: str,  # a name in METRICS
     # 'paper' for its definition and its numbers beside ours; None for the right definition
     protocol: str = 'paper',
-):  # a pandas Styler; its data are texts
+) -> object:  # a pandas Styler; its data are texts
     "Return means and standard deviations, a row for each data set and model, the best in bold."
     title, more, _ = lookup(METRICS, metric, 'metric')
     ours, theirs = summarize(frame, metric, protocol), published().loc[metric].published
@@ -223,7 +224,7 @@ def table(
 
 # %% ../nbs/42_tables.ipynb #0e0a7ccb
 def agreement(
-    frame,  # results, from as_frame or unpack
+    frame: pd.DataFrame,  # results, from as_frame or unpack
 ) -> pd.DataFrame:  # all cells that both have, indexed by metric, dataset, latent_dim and model; columns as from compare
     "Return every published number that can be compared with ours."
     return pd.concat({metric: compare(frame, metric) for metric in METRICS}, names=['metric'])
@@ -242,7 +243,7 @@ def _mean_curves(frame, best, protocol):
 def plot_recall_curves(
     frame: pd.DataFrame,  # results, from as_frame or unpack
     protocol: str = 'paper',  # 'paper' for its definition, None for the right one
-):
+) -> object:
     "Draw recall by the number of neighbors, a panel for each data set and size; return the figure."
     import matplotlib.pyplot as plt
 

@@ -7,6 +7,7 @@ __all__ = ['golden', 'relative_error', 'inside', 'run_command']
 
 # %% ../nbs/05_testing.ipynb #2bbe51e7
 import os, subprocess, sys
+from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -35,8 +36,8 @@ def relative_error(
 # %% ../nbs/05_testing.ipynb #c0ce6af0
 @contextmanager
 def inside(
-    folder,  # a folder that is there
-):
+    folder: str | Path,  # a folder that is there
+) -> Iterator:
     "Work in a folder for the block."
     before = os.getcwd()
     os.chdir(folder)
@@ -49,7 +50,7 @@ def inside(
 def run_command(
     name: str,  # of a command, which is looked for beside this Python
     *arguments,  # of its command line
-    folder,  # the current folder of its process
+    folder: str | Path,  # the current folder of its process
 ) -> tuple:  # exit status, standard output, standard error
     "Run a command as a user would; return how it ended and what it said."
     command = [Path(sys.executable).with_name(name), *map(str, arguments)]

@@ -11,12 +11,13 @@ from fractions import Fraction
 from math import log
 
 import numpy as np
+from collections.abc import Callable, Iterable
 
 # %% ../nbs/01_theorem.ipynb #901c785f
 def two_layer(
-    inner,  # inner[q][p]: the function of one variable from input p to hidden node q
-    outer,  # outer[q]: the function of one variable from hidden node q to the output
-    x,  # inputs (…, n)
+    inner: list,  # inner[q][p]: the function of one variable from input p to hidden node q
+    outer: list,  # outer[q]: the function of one variable from hidden node q to the output
+    x: np.ndarray,  # inputs (…, n)
 ) -> np.ndarray:  # Σ_q outer[q](Σ_p inner[q][p](x_p)), shape (…)
     "Return the output of the network [n, len(outer), 1] with these functions on its edges."
     return sum(
@@ -65,12 +66,12 @@ def _hidden_node(ax, q, inner, outer, t, width):
 
 # %% ../nbs/01_theorem.ipynb #64366d24
 def draw_graph(
-    inner,  # inner[q][p]: functions of one variable (arrays to arrays), as for two_layer
-    outer,  # outer[q]: functions of one variable
-    ax=None,  # matplotlib axes to draw into; a new figure if None
+    inner: list,  # inner[q][p]: functions of one variable (arrays to arrays), as for two_layer
+    outer: list,  # outer[q]: functions of one variable
+    ax: object = None,  # matplotlib axes to draw into; a new figure if None
     title: str = '',  # title, usually the function that the graph computes
     points: int = 400,  # points in each small plot
-):
+) -> object:
     "Draw the network, a plot of its function on each edge, inputs at the bottom; return the axes."
     import matplotlib.pyplot as plt
 
@@ -115,8 +116,8 @@ def float_digits(
 
 # %% ../nbs/01_theorem.ipynb #795e8ab5
 def check_levels(
-    x,  # an array of numbers: floats, or Fractions
-    levels,  # how many digits to use, or None for all that a float has
+    x: np.ndarray,  # an array of numbers: floats, or Fractions
+    levels: int,  # how many digits to use, or None for all that a float has
     n: int,  # number of variables
     gamma: int,  # base of the digits
 ) -> int:  # how many digits to use
@@ -162,7 +163,7 @@ def _inner(X, levels, one, n, gamma):
 
 # %% ../nbs/01_theorem.ipynb #5fcb5709
 def inner(
-    x,  # a number or an array: floats, or Fractions for an exact result
+    x: np.ndarray,  # a number or an array: floats, or Fractions for an exact result
     levels: int = None,  # use so many digits of x; default: all that a float has
     n: int = 2,  # number of variables
     gamma: int = 10,  # base of the digits, at least 2n + 2
@@ -192,7 +193,7 @@ def _separate(X, levels, one, gamma):
 
 
 def separating_sum(
-    x,  # points (…, n) in [0, 1]^n: floats, or Fractions for an exact result
+    x: np.ndarray,  # points (…, n) in [0, 1]^n: floats, or Fractions for an exact result
     q: int,  # which copy, 0 to 2n
     levels: int = None,  # use so many digits; default: all that a float has
     gamma: int = 10,  # base of the digits, at least 2n + 2
@@ -208,7 +209,7 @@ def separating_sum(
 
 # %% ../nbs/01_theorem.ipynb #0ed6b3fb
 def to_units(
-    x,  # numbers in [0, 1]
+    x: np.ndarray,  # numbers in [0, 1]
     gamma: int = 10,  # base of the digits
 ) -> np.ndarray:  # whole numbers (int64), same shape
     "Return (1 - 1/γ)x, for x in [0, 1], as whole numbers of the unit γ^-float_digits."
@@ -219,7 +220,7 @@ def to_units(
 
 # %% ../nbs/01_theorem.ipynb #a01adcb0
 def from_units(
-    X,  # whole numbers from to_units
+    X: np.ndarray,  # whole numbers from to_units
     gamma: int = 10,  # base of the digits
 ) -> np.ndarray:  # floats, same shape
     "Return the x in [0, 1] that `to_units` makes X."
@@ -232,11 +233,11 @@ def _shift(k, gamma):
 
 
 def cubes(
-    X,  # points in units, whole numbers (…, n), from to_units
-    q,  # which copy, 0 to 2n; an array broadcasts against X
+    X: np.ndarray,  # points in units, whole numbers (…, n), from to_units
+    q: int | np.ndarray,  # which copy, 0 to 2n; an array broadcasts against X
     k: int,  # level
     gamma: int = 10,  # base of the digits
-):  # corners d in units (…, n), and whether X lies in the cube (…)
+) -> tuple:  # corners d in units (…, n), and whether X lies in the cube (…)
     "Return the corners of cubes of level k in copy q, and where X is in its cube, not in a gap."
     L = float_digits(gamma)
     piece, rest = np.divmod(X + q * _shift(L, gamma), gamma ** (L - k))
@@ -253,7 +254,7 @@ def _width(k, n, one, gamma):
 
 
 def outer(
-    f,  # function of points (…, n) in [0, 1]^n, values (…)
+    f: Callable,  # function of points (…, n) in [0, 1]^n, values (…)
     k: int = 2,  # level of the cubes, at least 2
     n: int = 2,  # number of variables
     gamma: int = 10,  # base of the digits
@@ -329,9 +330,14 @@ def _step(missing, k, points, in_cube, known, here, corner, gamma):
 
 # %% ../nbs/01_theorem.ipynb #25bd2e08
 def superposition(
-    f,  # function of points (…, n) in [0, 1]^n, values (…)
-    x,  # points (…, n) in [0, 1]^n
-    levels=(3, 5, 7, 9),  # level of the cubes in each step of the iteration, increasing, from 2
+    f: Callable,  # function of points (…, n) in [0, 1]^n, values (…)
+    x: np.ndarray,  # points (…, n) in [0, 1]^n
+    levels: Iterable = (
+        3,
+        5,
+        7,
+        9,
+    ),  # level of the cubes in each step of the iteration, increasing, from 2
     gamma: int = 10,  # base of the digits, at least 2n + 2
 ) -> np.ndarray:  # Σ_q Φ_q(ξ_q(x)), shape (…)
     "Return the superposition that the proof builds for f, after `len(levels)` steps, at x."
@@ -348,8 +354,8 @@ def superposition(
 
 # %% ../nbs/01_theorem.ipynb #0aa17b04
 def cubes_used(
-    X,  # (…, 2) points in units of to_units
-    levels,  # those of the steps
+    X: np.ndarray,  # (…, 2) points in units of to_units
+    levels: Iterable,  # those of the steps
 ) -> dict:  # number by level
     "Return how many different corners of cubes each step needs for the sum at X."
     if not levels:

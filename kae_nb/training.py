@@ -9,6 +9,8 @@ __all__ = ['OPTIMIZERS', 'RECIPES', 'one_cycle', 'complete_settings', 'image_ord
 
 # %% ../nbs/27_training.ipynb #498b3316
 import math, sys, time, warnings
+from pathlib import Path
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import asdict, dataclass, field
 from functools import partial
 from itertools import groupby
@@ -19,7 +21,7 @@ from fastcore.meta import delegates
 from torch import nn
 from tqdm.auto import tqdm
 
-from .checkpoints import checkpoints_in, interruption
+from .checkpoints import Checkpoints, checkpoints_in, interruption
 from .checks import check_flag, check_protocol, check_rate, check_size, lookup
 from .coding import mean_error, reconstruction_errors
 from .files import fingerprint
@@ -35,6 +37,7 @@ from kae_nb.machine import (
     kept_memory,
 )
 from .rates import default_lr, layer_rates
+from .data import Dataset
 
 # %% ../nbs/27_training.ipynb #a1a659ad
 OPTIMIZERS = {  # name: (function of parameters and lr, largest lr that can make sense)
@@ -61,7 +64,7 @@ def one_cycle(
 
 # %% ../nbs/27_training.ipynb #096aa28f
 def complete_settings(
-    model,  # an AutoEncoder or another module: its layer decides the learning rate
+    model: nn.Module,  # an AutoEncoder or another module: its layer decides the learning rate
     epochs: int = 10,  # passes over the training images
     # highest learning rate, else the recipe's; the default recipe gives less to layers that a
     # step would throw too far
@@ -107,7 +110,7 @@ def image_orders(
     n: int,  # number of images
     seed: int,  # of the random orders
     shuffle: bool,  # False: file order
-):
+) -> Iterator:
     "Yield, epoch by epoch without end, a permutation (n,), or None for file order."
     generator = torch.Generator().manual_seed(seed)
     while True:
@@ -118,7 +121,7 @@ def check_finite(
     losses: torch.Tensor,  # of the steps of an epoch, (steps,) or (steps, models)
     where: str,  # such as 'epoch 2', for the message
     lr: float,  # for the message
-    checkpoints=None,  # Checkpoints, or None
+    checkpoints: Checkpoints = None,  # Checkpoints, or None
 ):
     "`FloatingPointError` if no model is left whose losses are all finite."
     good = torch.isfinite(losses).reshape(len(losses), -1)
@@ -162,7 +165,7 @@ class State:
         self.losses[self.step] = loss.detach()
         self.done += 1
 
-    def check_finite(self, lr: float, checkpoints=None):
+    def check_finite(self, lr: float, checkpoints: Checkpoints = None):
         "`FloatingPointError` if the losses since the last whole epoch are lost."
         losses, epoch = (
             (self.losses[: self.step], self.epoch + 1) if self.step else (self.losses, self.epoch)
@@ -233,7 +236,7 @@ def keep_best(
 # %% ../nbs/27_training.ipynb #25e641f1
 def take_step(
     batch: torch.Tensor,  # (batch, d), or (models, batch, d)
-    loss_of,  # a batch -> its loss () or (models,)
+    loss_of: Callable,  # a batch -> its loss () or (models,)
     optimizer: torch.optim.Optimizer,
     rate: float,  # learning rate, relative to the highest
 ) -> torch.Tensor:  # the loss
@@ -319,14 +322,14 @@ def _finished(state, settings, live, checkpoints):
 def train(
     x: torch.Tensor,  # (n, d) training images, on the device
     # a batch (batch, d) -> its mean loss (), or one for each of several models (models,)
-    loss_of,
-    test,  # called after each epoch; returns the test loss, a number or a list of them
+    loss_of: Callable,
+    test: Callable,  # called after each epoch; returns the test loss, a number or a list of them
     optimizer: torch.optim.Optimizer,  # 'initial_lr' in its groups is the highest rate
     settings: dict,  # complete_settings
-    orders,  # an iterator like image_orders; its orders may be (models, n)
+    orders: Iterable,  # an iterator like image_orders; its orders may be (models, n)
     live: dict,  # tensors by name that training changes: parameters and buffers
-    checkpoints=None,  # Checkpoints that hold their folder, or None
-    rates=None,  # what the optimizer was made with, for the checkpoints
+    checkpoints: Checkpoints = None,  # Checkpoints that hold their folder, or None
+    rates: list = None,  # what the optimizer was made with, for the checkpoints
     progress: bool = True,  # show a progress bar
 ) -> History:  # entries are numbers, or lists of numbers for several models
     "Train to the last epoch, or until Ctrl-C, from the last checkpoint if there is one."
@@ -418,8 +421,8 @@ def _check_output(model, rows):
 
 
 def check_trainable(
-    model,  # what shall be trained
-    dataset,  # what it shall be trained with
+    model: object,  # what shall be trained
+    dataset: object,  # what it shall be trained with
 ):
     "`TypeError` or `ValueError` where the two cannot be trained; warns of data out of reach."
     if not isinstance(model, nn.Module):
@@ -467,8 +470,8 @@ def highest_rates(
 # %% ../nbs/27_training.ipynb #e661b685
 def placed(
     model: nn.Module,  # moved to the device
-    dataset,  # a Dataset
-    device=None,  # where to train; the model's own device if None
+    dataset: Dataset,  # a Dataset
+    device: str | torch.device = None,  # where to train; the model's own device if None
     compile: bool = False,  # whether a compiler is needed there
 ) -> tuple:  # training and test images, (n, d) each, on the device, in the model's precision
     "Return images where the model shall be trained, and move it there; `ValueError` if it cannot."
@@ -483,7 +486,7 @@ def placed(
 def loss_function(
     model: nn.Module,  # images (batch, d) to images
     settings: dict,  # complete_settings
-):  # a function of a batch that returns its loss ()
+) -> Callable:  # a function of a batch that returns its loss ()
     "Return the mean squared error of a model's reconstruction, compiled if the settings say so."
 
     def loss_of(batch):
@@ -523,11 +526,11 @@ def _train_one(model, x, x_test, settings, kept, progress):
 @delegates(complete_settings)
 def fit(
     model: nn.Module,  # an AutoEncoder, or any module that maps images to images; changed in place
-    dataset,  # a Dataset
+    dataset: Dataset,  # a Dataset
     epochs: int = 10,  # passes over the training images
     *,
-    device=None,  # where to train; the model's own device if None
-    checkpoint=None,  # folder for checkpoints, or None for none
+    device: str | torch.device = None,  # where to train; the model's own device if None
+    checkpoint: str | Path = None,  # folder for checkpoints, or None for none
     checkpoint_seconds: float = 30.0,  # time between checkpoints; 0: after every step
     resume: bool = False,  # go on from the last checkpoint in the folder, if there is one
     progress: bool = True,  # show a progress bar

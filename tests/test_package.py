@@ -1,6 +1,6 @@
 "The wheel: built from the sources, it holds every module, the commands and the licence, and nothing else."
 
-import configparser, json, re, shutil, subprocess, sys, zipfile
+import ast, configparser, json, re, shutil, subprocess, sys, zipfile
 from pathlib import Path
 
 import pytest
@@ -67,6 +67,29 @@ def test_numbers_give_the_order():
     assert not later
     assert len(set(number.values())) == len(number)
     assert imported(top / 'nbs/27_training.ipynb') >= {'checks', 'rates', 'autoencoder'}
+
+
+def public_functions():
+    "Public functions and methods of the package, as parts of its source."
+    for file in sorted((top / 'kae_nb').glob('[a-z]*.py')):
+        for node in ast.parse(file.read_text(encoding='utf-8')).body:
+            own = node.body if isinstance(node, ast.ClassDef) else [node]
+            for function in own:
+                public = isinstance(function, ast.FunctionDef) and function.name[0] != '_'
+                if public and node.name[0] != '_':
+                    yield file.stem, function
+
+
+def test_annotations():
+    "Each parameter of a public function has a type: what mypy checks is then all of it."
+    bare = []
+    for module, function in public_functions():
+        arguments = function.args.posonlyargs + function.args.args + function.args.kwonlyargs
+        for each in arguments:
+            if each.annotation is None and each.arg not in ('self', 'cls', 'ctx', 'info'):
+                bare.append(f'{module}.{function.name}: {each.arg}')
+    assert not bare
+    assert len([*public_functions()]) > 300
 
 
 def test_ground_imports_no_layer():
