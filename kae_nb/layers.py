@@ -22,12 +22,12 @@ from .machine import check_device, check_dtype, check_memory
 RECORDS = records()
 LAYERS = {name: record.make for name, record in RECORDS.items()}
 VARIANTS = {
-    variant: (label, model)
+    variant: model  # (label, what AutoEncoder takes)
     for record in RECORDS.values()
-    for variant, (label, model) in zip(record.named_variants(), record.models().items())
+    for variant, model in zip(record.named_variants(), record.models().items())
 }
 
-# %% ../nbs/19_layers.ipynb #eee1aa6f
+# %% ../nbs/19_layers.ipynb #af2ec5a3
 @contextmanager
 def current_folder_importable():
     "Have Python find modules in the current folder, after all others, while the block runs."
@@ -42,11 +42,26 @@ def current_folder_importable():
             with suppress(ValueError):
                 sys.path.remove(folder)
 
+# %% ../nbs/19_layers.ipynb #eee1aa6f
+def _is_layer_class(value):
+    "Whether something is a class of modules."
+    return isinstance(value, type) and issubclass(value, nn.Module)
+
+
+def _class_in(module, name, layer):
+    "The class of layers with a name in a module; `ValueError` if it is something else."
+    found = getattr(module, name, None)
+    if _is_layer_class(found):
+        return found
+    names = [each for each, value in vars(module).items() if _is_layer_class(value)]
+    hint, known = suggestion(name, names), ', '.join(names) or 'none'
+    raise ValueError(f'layer {layer!r} is no class of layers: {hint}{module.__name__} has {known}')
+
 
 def find_layer(
     layer,  # a name in LAYERS, 'package.module:Class', a class, or a callable
 ):
-    "Return what makes a layer; `ValueError` for an unknown name, a module that cannot be imported, or what is no class of layers in it."
+    "Return what makes a layer; `ValueError` if there is no such name, module or class."
     if callable(layer):
         return layer
     if not isinstance(layer, str) or ':' not in layer:
@@ -56,25 +71,9 @@ def find_layer(
         with current_folder_importable():
             module = importlib.import_module(module)
     except Exception as error:  # a module may do anything
-        raise ValueError(
-            f'layer {layer!r} cannot be imported: {type(error).__name__}: {error}'
-        ) from error
+        what = f'{type(error).__name__}: {error}'
+        raise ValueError(f'layer {layer!r} cannot be imported: {what}') from error
     return _class_in(module, name, layer)
-
-
-def _class_in(module, name, layer):
-    "The class of layers with a name in a module; `ValueError` if it is something else."
-    found = getattr(module, name, None)
-    if isinstance(found, type) and issubclass(found, nn.Module):
-        return found
-    names = [
-        each
-        for each, value in vars(module).items()
-        if isinstance(value, type) and issubclass(value, nn.Module)
-    ]
-    raise ValueError(
-        f'layer {layer!r} is no class of layers: {suggestion(name, names)}{module.__name__} has {", ".join(names) or "none"}'
-    )
 
 # %% ../nbs/19_layers.ipynb #b11729e1
 def record_of(
@@ -82,27 +81,30 @@ def record_of(
 ) -> LayerRecord:
     "Return what is known of a kind of layer."
     make = find_layer(layer)
-    name = layer if isinstance(layer, str) else getattr(make, '__name__', str(make))
     own = getattr(sys.modules.get(getattr(make, '__module__', None)), 'LAYER', None)
-    known = [
-        record
-        for record in (*RECORDS.values(), own)
-        if isinstance(record, LayerRecord) and record.make is make
-    ]
+    for record in (*RECORDS.values(), own):
+        if isinstance(record, LayerRecord) and record.make is make:
+            return record
+    name = layer if isinstance(layer, str) else getattr(make, '__name__', str(make))
     lowest = min(record.lr for record in RECORDS.values())
-    return known[0] if known else LayerRecord(name, make, name, lr=lowest)
+    return LayerRecord(name, make, name, lr=lowest)
 
-
+# %% ../nbs/19_layers.ipynb #cc2a2b9c
 def find_model(
     name: str,  # a label such as 'KAE (p=3)', a variant such as 'kae3', or 'package.module:Class'
 ) -> tuple:  # (label, what AutoEncoder takes)
     "Return a model by its name in tables or on a command line; `ValueError` for an unknown one."
     if isinstance(name, str) and ':' in name:
         return record_of(name).label, dict(layer=name)
-    known = {**VARIANTS, **{label: (label, model) for label, model in VARIANTS.values()}}
-    return lookup(known, name, 'model')
+    by_label = {model[0]: model for model in VARIANTS.values()}
+    return lookup(VARIANTS | by_label, name, 'model')
 
 # %% ../nbs/19_layers.ipynb #888a30a0
+def _is_switch(parameter):
+    "Whether a parameter takes True or False, by its annotation or its default."
+    return parameter.annotation in (bool, 'bool') or isinstance(parameter.default, bool)
+
+
 def check_layer_options(
     layer,  # what the user asked for, for the message
     make,  # a class or a callable (in_features, out_features, **options) -> nn.Module
@@ -118,17 +120,24 @@ def check_layer_options(
     takes_others = any(p.kind is Parameter.VAR_KEYWORD for p in parameters.values())
     for name, value in options.items():
         if name in known:
-            if known[name].annotation in (bool, 'bool') or isinstance(known[name].default, bool):
+            if _is_switch(known[name]):
                 check_flag(name, value)
         elif not takes_others:
-            raise TypeError(
-                f'layer {layer!r} has no option {name!r}: {suggestion(name, known)}known are {", ".join(known) or "none"}'
-            )
+            hint = f'{suggestion(name, known)}known are {", ".join(known) or "none"}'
+            raise TypeError(f'layer {layer!r} has no option {name!r}: {hint}')
     for name, p in known.items():
         if p.default is Parameter.empty and name not in options:
             raise TypeError(f'layer {layer!r} needs the option {name!r}')
 
 # %% ../nbs/19_layers.ipynb #5b777ffc
+def _check_linear(sizes, options):
+    "What our layers check themselves, for PyTorch's: device, type and memory."
+    device, dtype = check_device(options.get('device')), check_dtype(options.get('dtype'))
+    in_features, out_features = sizes
+    said = f'in_features={in_features}, out_features={out_features}'
+    check_memory(in_features * out_features, said, device=device, dtype=dtype)
+
+
 def make_layer(
     # a name in LAYERS, 'package.module:Class', a class, or a callable (in_features, out_features,
     # **options) -> nn.Module
@@ -137,23 +146,17 @@ def make_layer(
     out_features: int,  # number of outputs
     **options,  # what the layer takes beyond sizes, such as order=3
 ) -> nn.Module:  # the layer
-    "Return a new layer of the given kind; `ValueError` for an unknown name or a wrong value, `TypeError` for an option that the layer does not take."
+    "Return a new layer; `ValueError` for a wrong name or value, `TypeError` for a wrong option."
     if isinstance(layer, nn.Module):
         raise TypeError(
-            f'layer must be a name, a class or a function that makes a layer, got a {type(layer).__name__} that is made'
+            'layer must be a name, a class or a function that makes a layer, '
+            f'got a {type(layer).__name__} that is made'
         )
     make = find_layer(layer)
     sizes = check_size('in_features', in_features), check_size('out_features', out_features)
     check_layer_options(getattr(layer, '__name__', layer), make, options)
-    if isinstance(make, type) and issubclass(make, nn.Linear):  # ours check this themselves
-        placed = dict(
-            device=check_device(options.get('device')), dtype=check_dtype(options.get('dtype'))
-        )
-        check_memory(
-            in_features * out_features,
-            f'in_features={in_features}, out_features={out_features}',
-            **placed,
-        )
+    if isinstance(make, type) and issubclass(make, nn.Linear):
+        _check_linear(sizes, options)
     made = make(*sizes, **options)
     if not isinstance(made, nn.Module):
         raise TypeError(f'layer must make a torch.nn.Module, got {type(made).__name__}')
@@ -166,72 +169,80 @@ THEIR_STATES = {
 }
 
 
+def _describe(state):
+    "Names, shapes and types, for a message."
+    return ', '.join(f'{key} {tuple(value.shape)} {value.dtype}' for key, value in state.items())
+
+
+def _layer_state(layer, theirs):
+    "The state of one of our layers, out of theirs; `ValueError` if it does not fit."
+    own, kind = layer.state_dict(), f'{type(layer).__name__}({layer.extra_repr()})'
+    problem = f'a state with {_describe(theirs)} does not fit {kind}'
+    try:
+        state = THEIR_STATES[type(layer)](theirs)
+    except (KeyError, RuntimeError, IndexError) as error:
+        raise ValueError(f'{problem}: {type(error).__name__} {error}') from error
+    shapes = [{key: value.shape for key, value in each.items()} for each in (state, own)]
+    if shapes[0] != shapes[1]:
+        raise ValueError(f'{problem}, which has {_describe(own)}')
+    for key, value in state.items():
+        if torch.promote_types(value.dtype, own[key].dtype) != own[key].dtype:
+            raise ValueError(
+                f'{problem}, whose {key} would lose precision as {own[key].dtype}: '
+                f'make it with dtype={value.dtype}'
+            )
+    return state
+
+# %% ../nbs/19_layers.ipynb #25022207
+def _part(state, prefix):
+    "The entries below a prefix, without it; `ValueError` if there are none."
+    keys = [key for key in state if key.startswith(prefix)]
+    if not keys:
+        raise ValueError(f'the state has no entries {prefix}…; it has {", ".join(state)}')
+    return {key.removeprefix(prefix): state[key] for key in keys}
+
+
+def _model_state(model, theirs):
+    "The state of a model of ours; their layers are wrapped, as in encoder.0.layer.coeffs."
+    layers = {name: each for name, each in model.named_modules() if type(each) in THEIR_STATES}
+    if not layers:
+        known = ', '.join(kind.__name__ for kind in THEIR_STATES)
+        raise ValueError(f'{type(model).__name__} holds no layer of a known kind: {known}')
+    state = model.state_dict()
+    for name, layer in layers.items():
+        translated = _layer_state(layer, _part(theirs, f'{name}.layer.'))
+        state |= {f'{name}.{key}': value for key, value in translated.items()}
+    return state
+
+
 def import_state(
     module: nn.Module,  # one of our layers, or a model made of them, such as an AutoEncoder
     state_dict: dict,  # parameters saved by a compared implementation, under its names
 ):
-    "Load another implementation's parameters into our layer or model, in place; `ValueError`, and nothing changed, if names, shapes or types do not fit."
-    module.load_state_dict(_translated(module, state_dict))
-
-
-def _translated(module, state_dict):
-    "The state of a module of ours, out of another implementation's; `ValueError` if it does not fit."
-    translate = THEIR_STATES.get(type(module))
-    # a model: their layers are wrapped once more, as in encoder.0.layer.coeffs
-    if translate is None:
-        layers = {
-            name: layer for name, layer in module.named_modules() if type(layer) in THEIR_STATES
-        }
-        if not layers:
-            raise ValueError(
-                f'{type(module).__name__} holds no layer of a known kind: {", ".join(t.__name__ for t in THEIR_STATES)}'
-            )
-        state = module.state_dict()
-        for name, layer in layers.items():
-            prefix = f'{name}.layer.'
-            part = {
-                key.removeprefix(prefix): value
-                for key, value in state_dict.items()
-                if key.startswith(prefix)
-            }
-            if not part:
-                raise ValueError(
-                    f'the state has no entries {prefix}…; it has {", ".join(state_dict)}'
-                )
-            state |= {f'{name}.{key}': value for key, value in _translated(layer, part).items()}
-        return state
-
-    def describe(state):
-        return ', '.join(
-            f'{key} {tuple(value.shape)} {value.dtype}' for key, value in state.items()
-        )
-
-    own, problem = (
-        module.state_dict(),
-        f'a state with {describe(state_dict)} does not fit {type(module).__name__}({module.extra_repr()})',
-    )
-    try:
-        state = translate(state_dict)
-    except (KeyError, RuntimeError, IndexError) as error:
-        raise ValueError(f'{problem}: {type(error).__name__} {error}') from error
-    if {key: value.shape for key, value in state.items()} != {
-        key: value.shape for key, value in own.items()
-    }:
-        raise ValueError(f'{problem}, which has {describe(own)}')
-    for key, value in state.items():
-        if torch.promote_types(value.dtype, own[key].dtype) != own[key].dtype:
-            raise ValueError(
-                f'{problem}, whose {key} would lose precision as {own[key].dtype}: make it with dtype={value.dtype}'
-            )
-    return state
+    "Load their parameters into our layer or model, in place; `ValueError` if they do not fit."
+    translate = _layer_state if type(module) in THEIR_STATES else _model_state
+    module.load_state_dict(translate(module, state_dict))
 
 # %% ../nbs/19_layers.ipynb #32e383b1
+def _check_sum(layer, row, inputs, values, at_zero):
+    "`ValueError` if what a layer makes of a row is not the sum of what it makes of each input."
+    x = row.new_zeros(1, layer.in_features)
+    x[:, inputs] = row
+    apart = (layer(x) - at_zero - values.sum(1)).abs().max()
+    size = values.abs().sum(1).max() + at_zero.abs().max()
+    if apart > torch.finfo(row.dtype).eps ** 0.5 * size:
+        raise ValueError(
+            f'{type(layer).__name__} is no sum of functions of one input each, '
+            'so it has no edges to look at'
+        )
+
+
 def edge_values(
     layer: nn.Module,  # a layer that is a sum over its inputs, as all in LAYERS but 'multkan' are
     t,  # (n, in_features) values, column i for input i; or (n, len(inputs))
     inputs=None,  # numbers of the inputs whose edges are wanted, else all
 ) -> torch.Tensor:  # (n, inputs, out_features)
-    "Return φ_{o,i}(t[:, i]) − φ_{o,i}(0) for every edge from the given inputs, in evaluation mode, without gradients, in the layer's own precision; `ValueError` if the layer is no such sum."
+    "Return φ_{o,i}(t[:, i]) − φ_{o,i}(0) of the edges; `ValueError` if the layer is no such sum."
     t = torch.as_tensor(t).to(next(layer.parameters()))
     inputs = torch.arange(layer.in_features) if inputs is None else torch.as_tensor(inputs)
     if t.ndim != 2 or t.shape[1] != len(inputs):
@@ -248,19 +259,51 @@ def edge_values(
             _check_sum(layer, t[:1], inputs, values[:1], at_zero)
     return values
 
+# %% ../nbs/19_layers.ipynb #89dbafe9
+def _finite_data(layer, x):
+    "x as double precision on the CPU; `ValueError` if the layer cannot be looked at with it."
+    x = torch.as_tensor(x).detach().cpu().double()
+    if x.ndim != 2 or x.shape[1] != layer.in_features:
+        raise ValueError(f'expected x of shape (n, {layer.in_features}), got {tuple(x.shape)}')
+    if not len(x) or not x.isfinite().all():
+        raise ValueError('x must hold finite data, at least one row')
+    return x
 
-def _check_sum(layer, row, inputs, values, at_zero):
-    "`ValueError` if what a layer makes of a row is not the sum of what it makes of each input."
-    x = row.new_zeros(1, layer.in_features)
-    x[:, inputs] = row
-    apart = (layer(x) - at_zero - values.sum(1)).abs().max()
-    size = values.abs().sum(1).max() + at_zero.abs().max()
-    if apart > torch.finfo(row.dtype).eps ** 0.5 * size:
-        raise ValueError(
-            f'{type(layer).__name__} is no sum of functions of one input each, so it has no edges to look at'
-        )
+
+def _edges_that_vary(layer, x, n):
+    "The n edges whose values spread most between the 5th and 95th percentile of their input."
+    levels = torch.quantile(x[:2000], torch.linspace(0.05, 0.95, 9).double(), dim=0)
+    spread = edge_values(layer, levels).std(0).flatten()  # (in · out,)
+    order = spread.topk(min(n, len(spread))).indices.tolist()
+    return [(k % layer.out_features, k // layer.out_features) for k in order]
+
+
+def _check_edges(layer, edges):
+    "`ValueError` if one of the (output, input) is not in the layer, or there is none."
+    if not len(edges):
+        raise ValueError('edges must name at least one edge, or be None')
+    for o, i in edges:
+        if not (0 <= o < layer.out_features and 0 <= i < layer.in_features):
+            raise ValueError(
+                f'edge ({o}, {i}) is not in a layer of '
+                f'{layer.out_features} outputs and {layer.in_features} inputs'
+            )
 
 # %% ../nbs/19_layers.ipynb #b37cfb23
+def _plot_edge(ax, layer, x, o, i):
+    "Draw an edge over the range of its input, with the histogram of the input behind it."
+    t = torch.linspace(x[:, i].min().item(), x[:, i].max().item(), 100, dtype=x.dtype)
+    ax.plot(t, edge_values(layer, t[:, None], [i])[:, 0, o].cpu().double())
+    data = ax.twinx()  # the histogram, in the lowest quarter
+    data.hist(x[:, i].numpy(), bins=30, color='0.8')
+    data.set_ylim(0, 4 * data.get_ylim()[1])
+    data.set_yticks([])
+    ax.set_zorder(1)
+    ax.patch.set_visible(False)
+    ax.set(xlabel=f'$x_{{{i}}}$')
+    ax.set_title(f'input {i} → output {o}', fontsize=9)
+
+
 def plot_activations(
     layer: nn.Module,  # a layer that is a sum over its inputs
     x,  # (n, in_features) data that the layer sees
@@ -268,46 +311,17 @@ def plot_activations(
     edges=None,
     n: int = 6,  # how many, if not given
 ):
-    "Draw φ_{o,i} of chosen edges over the range of the data, above the data's histogram; return the axes."
+    "Draw chosen edges over the range of the data, above its histogram; return the axes."
     import matplotlib.pyplot as plt
 
-    x, n = torch.as_tensor(x).detach().cpu().double(), check_size('n', n)
-    if x.ndim != 2 or x.shape[1] != layer.in_features:
-        raise ValueError(f'expected x of shape (n, {layer.in_features}), got {tuple(x.shape)}')
-    if not len(x) or not x.isfinite().all():
-        raise ValueError('x must hold finite data, at least one row')
-    if edges is not None and not len(edges):
-        raise ValueError('edges must name at least one edge, or be None')
-    if edges is None:
-        levels = torch.quantile(x[:2000], torch.linspace(0.05, 0.95, 9).double(), dim=0)
-        spread = edge_values(layer, levels).std(0)  # (in, out)
-        edges = [
-            (k % layer.out_features, k // layer.out_features)
-            for k in spread.flatten().topk(min(n, spread.numel())).indices.tolist()
-        ]
-    for o, i in edges:
-        if not (0 <= o < layer.out_features and 0 <= i < layer.in_features):
-            raise ValueError(
-                f'edge ({o}, {i}) is not in a layer of {layer.out_features} outputs and {layer.in_features} inputs'
-            )
-    axes = plt.subplots(
-        1,
-        len(edges),
-        figsize=(1.9 * len(edges), 2.2),
-        sharey=True,
-        squeeze=False,
-        layout='constrained',
-    )[1][0]
+    n = check_size('n', n)
+    x = _finite_data(layer, x)
+    edges = _edges_that_vary(layer, x, n) if edges is None else edges
+    _check_edges(layer, edges)
+    size, columns = (1.9 * len(edges), 2.2), len(edges)
+    options = dict(sharey=True, squeeze=False, layout='constrained')
+    axes = plt.subplots(1, columns, figsize=size, **options)[1][0]
     for ax, (o, i) in zip(axes, edges):
-        t = torch.linspace(x[:, i].min().item(), x[:, i].max().item(), 100, dtype=x.dtype)
-        ax.plot(t, edge_values(layer, t[:, None], [i])[:, 0, o].cpu().double())
-        data = ax.twinx()  # the histogram, in the lowest quarter, behind the curve
-        data.hist(x[:, i].numpy(), bins=30, color='0.8')
-        data.set_ylim(0, 4 * data.get_ylim()[1])
-        data.set_yticks([])
-        ax.set_zorder(1)
-        ax.patch.set_visible(False)
-        ax.set(xlabel=f'$x_{{{i}}}$')
-        ax.set_title(f'input {i} → output {o}', fontsize=9)
+        _plot_edge(ax, layer, x, o, i)
     axes[0].set_ylabel(r'$\varphi_{o,i}(t) - \varphi_{o,i}(0)$')
     return axes
