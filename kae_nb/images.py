@@ -9,6 +9,7 @@ __all__ = ['LARGEST_SIDE', 'IMAGE_SUFFIXES', 'check_image_memory', 'read_idx', '
 
 # %% ../nbs/20_images.ipynb #eeafb1a5
 import gzip, math, os, pickle, re, stat, unicodedata, warnings, zlib
+from collections.abc import Iterable
 from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
 from functools import lru_cache
@@ -25,7 +26,7 @@ from .machine import memory_of_device
 
 # %% ../nbs/20_images.ipynb #405bb006
 def check_image_memory(
-    what,  # what would be allocated, for the message
+    what: str,  # what would be allocated, for the message
     size: int,  # bytes
 ):
     "Raise a `ValueError` if there is not so much memory."
@@ -50,7 +51,7 @@ def _idx_shape(file, path):
 
 
 def read_idx(
-    path,  # an IDX file, gzipped or not
+    path: str | Path,  # an IDX file, gzipped or not
 ) -> np.ndarray:  # uint8, shaped as the file says
     "Return the bytes of an IDX file as an array; `ValueError` if it is damaged or no IDX file."
     path = Path(path)
@@ -98,7 +99,7 @@ class _DataUnpickler(pickle._Unpickler):  # in Python: the one in C allocates wh
 
 
 def read_pickle(
-    path,  # a file of pickled data
+    path: str | Path,  # a file of pickled data
 ) -> dict:  # arrays, lists and texts by name
     "Return the data of a pickle; `ValueError` if it is damaged or asks for anything to be called."
     try:
@@ -121,7 +122,7 @@ def _is_label(label):
 
 
 def read_cifar(
-    path,  # a batch, such as data_batch_1, or CIFAR-100's train or test
+    path: str | Path,  # a batch, such as data_batch_1, or CIFAR-100's train or test
 ) -> tuple:  # images (n, 32, 32, 3) uint8, labels (n,) int64
     "Return images and labels of a batch in CIFAR's format; `ValueError` for anything else."
     batch = read_pickle(path)
@@ -142,7 +143,7 @@ def read_cifar(
 
 # %% ../nbs/20_images.ipynb #4625790c
 def to_gray(
-    images,  # (n, height, width, 3) uint8
+    images: np.ndarray,  # (n, height, width, 3) uint8
 ) -> np.ndarray:  # (n, height, width) uint8
     "Return the ITU-R 601 luma of color images, to the bit what Pillow and torchvision give."
     red, green, blue = (images[..., i].astype(np.uint32) for i in range(3))
@@ -153,7 +154,7 @@ LARGEST_SIDE = 16_384  # pixels: an image of so many by so many has 268 million 
 
 
 def check_image_size(
-    size,  # what the user gave: a side in pixels, (height, width), or such as '10x14'
+    size: object,  # what the user gave: a side in pixels, (height, width), or such as '10x14'
 ) -> tuple:  # (height, width)
     "Return the size as (height, width); `ValueError` or `TypeError` for what is no size."
     sides = size
@@ -172,8 +173,8 @@ def check_image_size(
 
 # %% ../nbs/20_images.ipynb #3077454f
 def resize(
-    images,  # (n, height, width) or (n, height, width, 3) uint8, or (n, height, width) float32
-    size,  # side in pixels, or (height, width)
+    images: np.ndarray,  # (n, height, width) or (n, height, width, 3) uint8, or (n, height, width) float32
+    size: int | tuple | str,  # side in pixels, or (height, width)
 ) -> np.ndarray:  # as images, with the new height and width
     "Return the images in another size, by Pillow's bilinear resampling."
     h, w = check_image_size(size)
@@ -226,7 +227,7 @@ def _on_white(image, alpha):
 
 
 def as_shown(
-    image,  # a picture that Pillow has opened
+    image: object,  # a picture that Pillow has opened
 ) -> Image.Image:  # of mode RGB
     "Return a picture upright, in sRGB and on white; `ValueError` if its profile cannot be used."
     image.load()
@@ -291,8 +292,8 @@ def _check_plain(image, path):
 
 # %% ../nbs/20_images.ipynb #cda4a98a
 def read_image(
-    path,  # an image file, in any format that Pillow reads
-    size=None,  # side in pixels or (height, width), else as it is
+    path: str | Path,  # an image file, in any format that Pillow reads
+    size: int | tuple | str = None,  # side in pixels or (height, width), else as it is
     grayscale: bool = True,  # gray, else red, green and blue
 ) -> np.ndarray:  # (height, width) or (height, width, 3) uint8
     "Return an image as a viewer shows it; an error of Pillow's, or `ValueError`, if it cannot be."
@@ -305,8 +306,8 @@ def read_image(
 
 # %% ../nbs/20_images.ipynb #0a80ee1d
 def check_brightness(
-    what,  # what the images are, for the message
-    images,  # uint8, an array or a tensor
+    what: str,  # what the images are, for the message
+    images: np.ndarray | torch.Tensor,  # uint8, an array or a tensor
 ):
     "Raise a `ValueError` for masks of 0 and 1 in bytes; warn if nothing is above 31."
     largest = int(images.max()) if len(images) else 255
@@ -327,7 +328,7 @@ IMAGE_SUFFIXES = '.jpg', '.jpeg', '.png', '.ppm', '.bmp', '.pgm', '.tif', '.tiff
 
 # %% ../nbs/20_images.ipynb #7afbac64
 def as_text(
-    name,  # of a file, a folder or a class
+    name: object,  # of a file, a folder or a class
 ) -> str:  # the same, to be printed and written
     "Return a name with control characters, and bytes that are no UTF-8, as escapes."
     return ''.join(
@@ -337,7 +338,7 @@ def as_text(
 
 # %% ../nbs/20_images.ipynb #b2e12b36
 def file_id(
-    path,  # a file or a folder that is there
+    path: str | Path,  # a file or a folder that is there
 ) -> tuple:  # device, inode
     "Return what two paths to one file have in common; `OSError` if there is nothing."
     status = os.stat(path)
@@ -355,7 +356,7 @@ def _with_parents(folder):
 
 
 def list_folders(
-    path,  # a folder
+    path: str | Path,  # a folder
 ) -> list:  # of names, sorted
     "Return what folders a folder has, but hidden ones and links back up; `OSError` if unreadable."
     above = _with_parents(path)
@@ -463,8 +464,8 @@ def _with_labels(parts, classes):
 
 
 def list_images(
-    folder,  # a folder with a folder of images for each class, or with images
-    classes=None,  # names of the classes, else those of the folders
+    folder: str | Path,  # a folder with a folder of images for each class, or with images
+    classes: Iterable = None,  # names of the classes, else those of the folders
 ) -> tuple:  # files, labels (n,) int64, classes; ['unlabeled'] where there are no folders
     "Return a tree's images in `ImageFolder`'s order; an error if there are none, or one is twice."
     folder, left_out = Path(folder), Counter()
@@ -528,9 +529,9 @@ def _check_same_size(images, files):
 
 
 def read_images(
-    files,  # image files
+    files: Iterable,  # image files
     # side in pixels or (height, width), else as they are, which must be the same for all
-    size=None,
+    size: int | tuple | str = None,
     grayscale: bool = True,  # gray, else red, green and blue
     progress: bool = False,  # show a progress bar
 ) -> tuple:  # images (m, height, width[, 3]); indices (m,) of their files; reasons by other file

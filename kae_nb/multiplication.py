@@ -7,6 +7,7 @@ __all__ = ['LAYER', 'MultiplicationLayer', 'from_pykan']
 
 # %% ../nbs/16_multiplication.ipynb #11813021
 import torch
+from collections.abc import Callable
 from torch import nn
 
 from .checks import check_size, suggestion
@@ -34,7 +35,7 @@ class MultiplicationLayer(nn.Module):
         out_features: int,  # number of outputs
         # how many of them are products, the last ones; default: half, rounded down
         n_products: int = None,
-        edges='kan',  # what makes the sums: the name of a layer, or a class
+        edges: str | Callable = 'kan',  # what makes the sums: the name of a layer, or a class
         **options,  # what that takes beyond sizes, such as grid_size=5; device and dtype too
     ):
         super().__init__()
@@ -49,13 +50,13 @@ class MultiplicationLayer(nn.Module):
         "Draw the parameters of the edges anew."
         self.edges.reset_parameters()
 
-    def forward(self, x):
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
         "x (…, in_features) -> y (…, out_features)."
         m = self.n_products
         sums, factors = self.edges(x).split([self.out_features - m, 2 * m], -1)
         return torch.cat([sums, factors[..., ::2] * factors[..., 1::2]], -1)
 
-    def extra_repr(self):
+    def extra_repr(self) -> str:
         sizes = f'in_features={self.in_features}, out_features={self.out_features}'
         return f'{sizes}, n_products={self.n_products}'
 

@@ -37,12 +37,12 @@ class RadialLayer(BasisLayer):
         super().__init__(in_features, out_features, 1 + self.grid_size, bias, device, dtype)
         self.register_buffer('grid', self.middles(self.coefficients))
 
-    def middles(self, like):
+    def middles(self, like: torch.Tensor) -> torch.Tensor:
         "The middles of the bumps, (grid_size,), of the type and on the device of a tensor."
         low, high = self.grid_range
         return torch.linspace(low, high, self.grid_size, dtype=like.dtype, device=like.device)
 
-    def basis(self, x):
+    def basis(self, x: torch.Tensor) -> torch.Tensor:
         "SiLU(x), b₁(x), …: (…, in_features) -> (…, 1 + grid_size, in_features)."
         return Expansion.apply(x, self.expand, self.slope)
 
@@ -58,7 +58,7 @@ class RadialLayer(BasisLayer):
                 )
         super()._load_from_state_dict(state, prefix, *args)
 
-    def extra_repr(self):
+    def extra_repr(self) -> str:
         return f'{super().extra_repr()}, grid_size={self.grid_size}, grid_range={self.grid_range}'
 
 # %% ../nbs/15_radial.ipynb #f5f20b61
@@ -77,8 +77,8 @@ def reset_parameters(self: RadialLayer):
 @patch
 def distances(
     self: RadialLayer,
-    x,  # inputs (…, in_features)
-):  # (…, grid_size, in_features)
+    x: torch.Tensor,  # inputs (…, in_features)
+) -> torch.Tensor:  # (…, grid_size, in_features)
     "Return u = (x - c)/h for each bump."
     return (x.unsqueeze(-2) - self.middles(x).unsqueeze(-1)) * (1 / self.step)
 
@@ -86,8 +86,8 @@ def distances(
 @patch
 def expand(
     self: RadialLayer,
-    x,  # inputs (…, in_features)
-):
+    x: torch.Tensor,  # inputs (…, in_features)
+) -> torch.Tensor:
     "Return the `basis`."
     return torch.cat([F.silu(x).unsqueeze(-2), self.distances(x).pow_(2).neg_().exp_()], -2)
 
@@ -95,10 +95,10 @@ def expand(
 @patch
 def slope(
     self: RadialLayer,
-    x,  # inputs (…, in_features)
-    features,  # expand(x)
-    g,  # gradient with respect to the features
-):
+    x: torch.Tensor,  # inputs (…, in_features)
+    features: torch.Tensor,  # expand(x)
+    g: torch.Tensor,  # gradient with respect to the features
+) -> torch.Tensor:
     "Return the sum over basis functions of g times their derivative at x."
     of_silu = silu_slope(x, features[..., 0, :]) * g[..., 0, :]
     of_bumps = self.distances(x) * features[..., 1:, :] * g[..., 1:, :]

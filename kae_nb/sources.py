@@ -54,7 +54,7 @@ DATASETS = {  # name: class of torchvision, folder, files
 # %% ../nbs/21_sources.ipynb #1bd2aca4
 def as_path(
     name: str,  # of the argument, for the message
-    path,  # what the user gave; a '~' at its beginning stands for a home
+    path: str | Path,  # what the user gave; a '~' at its beginning stands for a home
 ) -> Path:  # the same
     "Return a path; `TypeError` if it is none, `ValueError` for the home of an unknown user."
     if '\0' in str(path):
@@ -68,7 +68,7 @@ def as_path(
 
 # %% ../nbs/21_sources.ipynb #0c2c15b6
 def data_root(
-    root=None,  # a folder, or None for the default
+    root: str | Path = None,  # a folder, or None for the default
 ) -> Path:  # where data sets are looked for and downloaded to
     "Return `root`, or else the default folder; errors as for `as_path`."
     return as_path('root', root or os.environ.get('KAE_NB_DATA') or xdg_cache_home() / 'kae_nb')
@@ -84,7 +84,7 @@ def _find_file(folder, name):
 
 def find_files(
     name: str,  # a name in DATASETS
-    root=None,  # folder with the data, see data_root
+    root: str | Path = None,  # folder with the data, see data_root
 ) -> list | None:  # paths in the order of DATASETS
     "Return the files of a public set, in the first folder that has them all, or None."
     base, (_, place, names) = data_root(root), DATASETS[name]
@@ -99,7 +99,7 @@ def find_files(
 # %% ../nbs/21_sources.ipynb #37d2f505
 def is_available(
     name: str,  # name of a data set
-    root=None,  # folder with the data, see data_root
+    root: str | Path = None,  # folder with the data, see data_root
 ) -> bool:  # whether it can be loaded without a download
     "Return whether the files of a data set are at hand; `ValueError` for an unknown name."
     kind, colon, path = str(name).partition(':')
@@ -110,7 +110,7 @@ def is_available(
 
 # %% ../nbs/21_sources.ipynb #31380180
 def stratified_sample(
-    y,  # (n,) labels
+    y: torch.Tensor,  # (n,) labels
     size: int,  # how many to draw
     seed: int = 0,  # of the draw
 ) -> torch.Tensor:  # (size,) indices, sorted
@@ -127,7 +127,7 @@ def stratified_sample(
 
 # %% ../nbs/21_sources.ipynb #b5f7b859
 def hold_out(
-    y,  # (n,) labels
+    y: torch.Tensor,  # (n,) labels
     seed: int = 0,  # of what is held out
 ) -> tuple:  # indices of four fifths, indices of one fifth
     "Return which images to train with and which to test with; `ValueError` for fewer than two."
@@ -146,7 +146,7 @@ def _cache_files(root, name, options):
 
 # %% ../nbs/21_sources.ipynb #45071275
 def to_rows(
-    images,  # (n, height, width) or (n, height, width, 3) uint8
+    images: np.ndarray,  # (n, height, width) or (n, height, width, 3) uint8
 ) -> torch.Tensor:  # (n, d) uint8
     "Return images as rows, those in color red plane first."
     if images.ndim == 4:
@@ -275,10 +275,10 @@ def _download(name, root):
 # %% ../nbs/21_sources.ipynb #ebad13af
 def read_named(
     name: str,  # 'mnist', 'fashion_mnist', 'cifar10' or 'cifar100'
-    root=None,  # folder with the data, see data_root
+    root: str | Path = None,  # folder with the data, see data_root
     download: bool = True,  # download what is not there
     grayscale: bool = True,  # color to gray
-    size=None,  # (height, width), else as it is
+    size: int | tuple | str = None,  # (height, width), else as it is
     cache: bool = True,  # keep decoded images, and use what is kept
 ) -> tuple:  # bytes x_train, x_test (n, d), labels y_train, y_test; image_shape, classes; as dicts
     "Return a public set; `ValueError` for damaged files, `FileNotFoundError` if it cannot be had."
@@ -334,7 +334,7 @@ def _innermost(path):
 
 
 def find_parts(
-    path,  # a tree of pictures
+    path: str | Path,  # a tree of pictures
 ) -> tuple:  # folders of the training and of the test images; (folder, None) to hold out from
     "Return the folders of both parts; an error if there is no folder, or its layout is unknown."
     path = Path(path)
@@ -376,7 +376,7 @@ def _check_apart(files, others):
 
 
 def list_parts(
-    path,  # a tree of pictures, see find_parts
+    path: str | Path,  # a tree of pictures, see find_parts
     subset: int = None,  # how many training images to draw, else all
     seed: int = 0,  # of the subset, and of what is held out
 ) -> tuple:  # (files, labels (n,)) by part; classes
@@ -439,10 +439,10 @@ def _decode_folder(parts, classes, size, grayscale, strict, progress):
 
 
 def read_folder(
-    path,  # the folder
-    root=None,  # decoded images are kept below data_root(root)
+    path: str | Path,  # the folder
+    root: str | Path = None,  # decoded images are kept below data_root(root)
     grayscale: bool = True,  # color to gray
-    size=None,  # (height, width), else as they are
+    size: int | tuple | str = None,  # (height, width), else as they are
     subset: int = None,  # how many training images to draw, else all
     seed: int = 0,  # of the subset, and of what is held out
     strict: bool = False,  # an image that cannot be read is an error
@@ -478,7 +478,7 @@ def _no_arrays(where, error):
 
 
 def read_arrays(
-    path,  # an .npz file
+    path: str | Path,  # an .npz file
 ) -> dict:  # arrays by name
     "Return a file's arrays; `FileNotFoundError`, or `ValueError` if it is damaged or has others."
     path = as_path('arrays', path)
