@@ -227,7 +227,7 @@ def _on_white(image, alpha):
 
 
 def as_shown(
-    image: object,  # a picture that Pillow has opened
+    image: Image.Image,  # a picture that Pillow has opened
 ) -> Image.Image:  # of mode RGB
     "Return a picture upright, in sRGB and on white; `ValueError` if its profile cannot be used."
     image.load()
