@@ -77,51 +77,52 @@ class Dataset:
 
     @property
     def data_range(self) -> tuple:
-        "(0.0, 1.0) if all values lie in [0, 1], (-1.0, 1.0) if in [-1, 1], else the training images' smallest and largest value."
-        bounds = torch.stack(
-            [torch.stack(x.aminmax()) for x in (self.x_train, self.x_test)]
-        ).tolist()
+        "(0.0, 1.0) or (-1.0, 1.0) if all values lie there, else that of the training images."
+        bounds = [torch.stack(x.aminmax()).tolist() for x in (self.x_train, self.x_test)]
         low, high = min(low for low, _ in bounds), max(high for _, high in bounds)
         return usual_range(low, high) or tuple(bounds[0])
 
-    def part(
-        self,
-        name: str,  # 'train' or 'test'
-    ) -> tuple:  # images, labels
-        "Return images and labels of one part; `ValueError` for another name."
-        lookup(('train', 'test'), name, 'part')
-        return getattr(self, f'x_{name}'), getattr(self, f'y_{name}')
-
-    def to(
-        self,
-        device,  # any torch device
-    ) -> 'Dataset':
-        "Return the same data set with its tensors on `device`; `ValueError` if this machine has no such device."
-        device = check_device(device)
-        return replace(
-            self,
-            **{k: getattr(self, k).to(device) for k in ('x_train', 'y_train', 'x_test', 'y_test')},
-        )
-
     def __repr__(self):
         *color, h, w = self.image_shape
+        kind = 'color' if color else 'gray'
+        labels = f'{len(self.classes)} classes' if len(self.classes) > 1 else 'without labels'
         return (
             f'{self.name}: {len(self.x_train):,} training and {len(self.x_test):,} test images, '
-            f'{h}×{w} {"color" if color else "gray"}, {f"{len(self.classes)} classes" if len(self.classes) > 1 else "without labels"}'
+            f'{h}×{w} {kind}, {labels}'
         )
+
+# %% ../nbs/22_data.ipynb #3ef88ac9
+@patch
+def part(
+    self: Dataset,
+    name: str,  # 'train' or 'test'
+) -> tuple:  # images, labels
+    "Return images and labels of one part; `ValueError` for another name."
+    lookup(('train', 'test'), name, 'part')
+    return getattr(self, f'x_{name}'), getattr(self, f'y_{name}')
+
+# %% ../nbs/22_data.ipynb #a55ec568
+@patch
+def to(
+    self: Dataset,
+    device,  # any torch device
+) -> Dataset:  # with its tensors there
+    "Return the same data set on `device`; `ValueError` if this machine has no such device."
+    device, names = check_device(device), ('x_train', 'y_train', 'x_test', 'y_test')
+    return replace(self, **{name: getattr(self, name).to(device) for name in names})
 
 # %% ../nbs/22_data.ipynb #f2ece8b6
 def _load_digits(size=None):
+    "scikit-learn's digits, in another size if it is given."
     from sklearn.datasets import load_digits
     from sklearn.model_selection import train_test_split
 
     bunch = load_digits()
-    x = np.float32(bunch.images / 16)
+    x, y = np.float32(bunch.images / 16), bunch.target
     if size is not None:
         x = resize(x, size)
-    parts = train_test_split(
-        x.reshape(len(x), -1), bunch.target, test_size=0.2, stratify=bunch.target, random_state=0
-    )
+    rows = x.reshape(len(x), -1)
+    parts = train_test_split(rows, y, test_size=0.2, stratify=y, random_state=0)
     x_train, x_test, y_train, y_test = map(torch.from_numpy, parts)
     return Dataset(x_train, y_train, x_test, y_test, x.shape[1:], tuple('0123456789'), 'digits')
 
@@ -131,7 +132,7 @@ def paper_value(
     cmap: str = 'gray_r',  # how gray is drawn
     data_range=(0.0, 1.0),  # the values that are black and white, or white and black
 ) -> float:  # one of the two
-    "Return the value of white: the largest in color and where it is light, the smallest where the largest is ink."
+    "Return the value of white: the largest, or the smallest where large values are ink."
     return float(data_range[1] if len(image_shape) == 3 or cmap == 'gray' else data_range[0])
 
 # %% ../nbs/22_data.ipynb #f8e7b8ed
@@ -142,7 +143,7 @@ def tile(
     white: float = 0.0,  # value of the gaps
     data_range=(0.0, 1.0),  # the values that become 0 and 1
 ) -> Tensor:  # (height, width) or (height, width, 3) of the whole picture, as imshow takes it
-    "Return one large picture of many images; in color, what lies outside of `data_range` is cut off."
+    "Return one large picture of many images; in color, cut to `data_range`."
     *color, h, w = image_shape
     low, high = data_range
     images = images.float().cpu().reshape(*images.shape[:2], *(color or [1]), h, w)
@@ -151,6 +152,12 @@ def tile(
     return picture.clamp(0, 1) if color else picture.squeeze(-1)
 
 # %% ../nbs/22_data.ipynb #6edb8808
+def _write(ax, x, y, text):
+    "Write a label, or the beginning of a long one, around a place."
+    text = text if len(text) < 14 else text[:12] + '…'
+    ax.text(x, y, text, ha='center', va='center', fontsize=8, parse_math=False)
+
+
 @patch
 def show(
     self: Dataset,
@@ -162,33 +169,21 @@ def show(
     import matplotlib.pyplot as plt
 
     x, y = self.x_train[: check_size('n', n)].cpu(), self.y_train[:n].tolist()
-    columns, bounds = min(check_size('columns', columns), len(x)), self.data_range
-    rows, (h, w), white = (
-        -(-len(x) // columns),
-        self.image_shape[-2:],
-        paper_value(self.image_shape, self.cmap, bounds),
-    )
+    columns, labeled = min(check_size('columns', columns), len(x)), self.labeled
+    rows, (h, w), bounds = -(-len(x) // columns), self.image_shape[-2:], self.data_range
+    white = paper_value(self.image_shape, self.cmap, bounds)
     x = F.pad(x, (0, 0, 0, rows * columns - len(x)), value=white).unflatten(0, (rows, columns))
-    side = max(1, w // 12)  # white space, and room for the label
-    below = max(h, w) // 3 + 1 if self.labeled else 2 * side
+    side = max(1, w // 12)  # white space
+    below = max(h, w) // 3 + 1 if labeled else 2 * side  # room for the label
     picture = tile(x, self.image_shape, (side, side, 0, below), white, bounds)
     if ax is None:
         ax = plt.subplots(figsize=(columns, columns * picture.shape[0] / picture.shape[1]))[1]
     ax.imshow(picture, cmap=self.cmap, vmin=0, vmax=1)
     ax.set_axis_off()
-    for i, label in enumerate(as_text(self.classes[label]) for label in y if self.labeled):
-        place = (
-            (w + 2 * side) * (i % columns + 0.5) - 0.5,
-            (h + below) * (i // columns) + h + below / 2,
-        )
-        ax.text(
-            *place,
-            label if len(label) < 14 else label[:12] + '…',
-            ha='center',
-            va='center',
-            fontsize=8,
-            parse_math=False,
-        )
+    for i, label in enumerate(y if labeled else []):
+        across = (w + 2 * side) * (i % columns + 0.5) - 0.5
+        down = (h + below) * (i // columns) + h + below / 2
+        _write(ax, across, down, as_text(self.classes[label]))
     return ax
 
 # %% ../nbs/22_data.ipynb #9001e292
@@ -198,13 +193,13 @@ def subset(
     n: int,  # how many training images
     seed: int = 0,  # of the draw
 ) -> Dataset:  # the test images are the same
-    "Return a data set with `n` of the training images, in file order, each class with its share; `ValueError` if there are not so many."
+    "Return a set with `n` of the training images, in file order; `ValueError` for too many."
     chosen = stratified_sample(self.y_train.cpu(), n, seed).to(self.x_train.device)
     return replace(self, x_train=self.x_train[chosen], y_train=self.y_train[chosen])
 
 # %% ../nbs/22_data.ipynb #b22f9830
 class Batches:
-    "Indices of images, batch by batch: each time it is gone through, a new random order or file order."
+    "Indices of images, batch by batch, in file order or each time in a new random order."
 
     def __init__(
         self,
@@ -213,25 +208,19 @@ class Batches:
         shuffle: bool,  # random order
         generator=None,  # a torch.Generator on the CPU; None for torch's own
     ):
-        self.n, self.batch_size, self.shuffle, self.generator = (
-            n,
-            check_size('batch_size', batch_size),
-            shuffle,
-            generator,
-        )
+        self.n, self.batch_size = n, check_size('batch_size', batch_size)
+        self.shuffle, self.generator = shuffle, generator
 
     def __len__(self):
         return -(-self.n // self.batch_size)
 
     def __iter__(self):
-        order = (
-            torch.randperm(self.n, generator=self.generator)
-            if self.shuffle
-            else torch.arange(self.n)
-        )
+        order = torch.arange(self.n)
+        if self.shuffle:
+            order = torch.randperm(self.n, generator=self.generator)
         yield from order.split(self.batch_size)
 
-
+# %% ../nbs/22_data.ipynb #d07a0ce0
 @patch
 def batches(
     self: Dataset,
@@ -249,8 +238,8 @@ def batches(
             yield x[rows.to(x.device)], y[rows.to(x.device)]
 
 # %% ../nbs/22_data.ipynb #8b00b8e5
-def _as_rows(what, x, image_shape):
-    "Images of any layout as float32 rows, and their shape; an error for shapes, types and values that do not fit."
+def _as_tensor(what, x):
+    "Images as a tensor; `ValueError` for what is none, or has no known shape or type."
     try:
         if not isinstance(x, Tensor):
             x = np.asarray(x)
@@ -261,46 +250,51 @@ def _as_rows(what, x, image_shape):
         raise ValueError(f'{what} cannot be read as numbers: {error}') from error
     if x.ndim not in (2, 3, 4) or not x.numel():
         raise ValueError(
-            f'{what} must be images of shape (n, d), (n, height, width), (n, height, width, 3) or (n, 3, height, width), '
-            f'n > 0, got {tuple(x.shape)}'
+            f'{what} must be images of shape (n, d), (n, height, width), '
+            f'(n, height, width, 3) or (n, 3, height, width), n > 0, got {tuple(x.shape)}'
         )
     if x.dtype not in (torch.uint8, torch.bool) and not x.is_floating_point():
         raise ValueError(
-            f'{what} has type {x.dtype}, whose largest value may mean anything: divide it by what stands for white, as floats'
+            f'{what} has type {x.dtype}, whose largest value may mean anything: '
+            'divide it by what stands for white, as floats'
         )
-    if x.ndim == 4:
-        first, last = x.shape[1] in (1, 3), x.shape[3] in (1, 3)
-        if first == last:
-            raise ValueError(
-                f'{what} has shape {tuple(x.shape)}: expected one side of 1 or 3 channels, the second or the last'
-            )
-        if last:
-            x = x.permute(0, 3, 1, 2)
-    shape = (
-        tuple(x.shape[2:] if x.ndim == 4 and x.shape[1] == 1 else x.shape[1:])
-        if x.ndim > 2
-        else (1, x.shape[1])
-    )
-    rows = x.flatten(1)
-    if image_shape is not None:
-        sides = (
-            image_shape
-            if isinstance(image_shape, (list, tuple, np.ndarray)) and np.ndim(image_shape) == 1
-            else ()
+    return x
+
+
+def _channels_first(what, x):
+    "Images with the channels, if there are any, in the second place; `ValueError` if unclear."
+    if x.ndim < 4:
+        return x
+    first, last = x.shape[1] in (1, 3), x.shape[3] in (1, 3)
+    if first == last:
+        raise ValueError(
+            f'{what} has shape {tuple(x.shape)}: '
+            'expected one side of 1 or 3 channels, the second or the last'
         )
-        shape = tuple(check_size('image_shape', side) for side in sides)
-        if (
-            len(shape) not in (2, 3)
-            or shape[:-2] not in ((), (3,))
-            or math.prod(shape) != rows.shape[1]
-        ):
-            raise ValueError(
-                f'image_shape must be (height, width) or (3, height, width) with a product of {rows.shape[1]}, '
-                f'got {shape or image_shape!r}'
-            )
-    if x.dtype == torch.uint8:
+    x = x.permute(0, 3, 1, 2) if last else x
+    return x[:, 0] if x.shape[1] == 1 else x
+
+
+def _check_image_shape(image_shape, n):
+    "The shape of an image of `n` values; `ValueError` if it is none."
+    is_list = isinstance(image_shape, (list, tuple, np.ndarray)) and np.ndim(image_shape) == 1
+    shape = tuple(check_size('image_shape', side) for side in (image_shape if is_list else ()))
+    is_shape = len(shape) in (2, 3) and shape[:-2] in ((), (3,))
+    if not is_shape or math.prod(shape) != n:
+        raise ValueError(
+            'image_shape must be (height, width) or (3, height, width) '
+            f'with a product of {n}, got {shape or image_shape!r}'
+        )
+    return shape
+
+
+def _as_floats(what, rows):
+    "Rows as float32, a copy; `ValueError` for values that are no pixels, a warning for odd ones."
+    if rows.dtype == torch.uint8:
         check_brightness(what, rows)
-    rows = rows.float().div(255) if x.dtype == torch.uint8 else rows.to(torch.float32, copy=True)
+        rows = rows.float().div(255)
+    else:
+        rows = rows.to(torch.float32, copy=True)
     low, high = rows.min().item(), rows.max().item()
     if not np.isfinite([low, high]).all():
         raise ValueError(
@@ -308,10 +302,20 @@ def _as_rows(what, x, image_shape):
         )
     if low < 0 or high > 1:
         warnings.warn(
-            f'{what} holds values from {low:g} to {high:g}, and the models of this library make values in [0, 1]: '
-            'scale them if they are pixels'
+            f'{what} holds values from {low:g} to {high:g}, and the models of this library '
+            'make values in [0, 1]: scale them if they are pixels'
         )
-    return rows.contiguous(), shape
+    return rows.contiguous()
+
+
+def _as_rows(what, x, image_shape):
+    "Images of any layout as float32 rows, and the shape of one."
+    x = _channels_first(what, _as_tensor(what, x))
+    rows = x.flatten(1)
+    shape = tuple(x.shape[1:]) if x.ndim > 2 else (1, x.shape[1])
+    if image_shape is not None:
+        shape = _check_image_shape(image_shape, rows.shape[1])
+    return _as_floats(what, rows), shape
 
 # %% ../nbs/22_data.ipynb #bc35b38f
 def _as_labels(what, y, n):
@@ -335,19 +339,23 @@ def _as_labels(what, y, n):
 
 def _as_classes(classes):
     "Names of classes as a list of texts; `ValueError` if they are none, or not all different."
-    names = (
-        []
-        if np.ndim(classes) == 0 and not isinstance(classes, str)
-        else list(map(as_text, classes))
-    )
-    if (
-        not names
-        or len(set(names)) < len(names)
-        or not isinstance(classes, str)
-        and np.ndim(classes) > 1
-    ):
+    is_list = isinstance(classes, str) or np.ndim(classes) == 1
+    names = [as_text(name) for name in classes] if is_list else []
+    if not names or len(set(names)) < len(names):
         raise ValueError(f'classes must be a list of names, all different, got {classes!r}')
     return names
+
+
+def _number(labels, classes):
+    "Labels as numbers, and the names that they stand for; `ValueError` for a number without one."
+    if classes is None:
+        classes, labels = np.unique(labels, return_inverse=True)
+    elif labels.dtype.kind not in 'iu' or labels.min() < 0 or labels.max() >= len(classes):
+        raise ValueError(
+            f'with {len(classes)} classes given, '
+            f'labels must be whole numbers from 0 to {len(classes) - 1}'
+        )
+    return torch.from_numpy(labels.astype(np.int64)), tuple(map(as_text, classes))
 
 # %% ../nbs/22_data.ipynb #d57a2cd9
 @patch(cls_method=True)
@@ -363,11 +371,8 @@ def from_arrays(
     name: str = 'arrays',  # for titles and result rows
     seed: int = 0,  # of what is held out
 ) -> Dataset:  # bytes scaled to [0, 1], floats as they are
-    "Return a data set of arrays or tensors; `ValueError` or `TypeError` for shapes, types, values or labels that do not fit."
-    given = {'train': (x_train, y_train), 'test': (x_test, y_test)}
+    "Return a data set of arrays or tensors; `ValueError` or `TypeError` for what does not fit."
     check_size('seed', seed, 0)
-    if x_test is None:
-        del given['test']
     if (y_test is not None) != (x_test is not None and y_train is not None):
         raise ValueError(
             'y_test goes with y_train and x_test: give all three, or leave y_test out'
@@ -376,25 +381,19 @@ def from_arrays(
         if y_train is None:
             raise ValueError('classes go with y_train: give both, or leave classes out')
         classes = _as_classes(classes)
-    rows, shapes = zip(*(_as_rows(f'x_{part}', x, image_shape) for part, (x, _) in given.items()))
+    given = [('train', x_train, y_train), ('test', x_test, y_test)]
+    if x_test is None:
+        given.pop()
+    rows, shapes = zip(*(_as_rows(f'x_{part}', x, image_shape) for part, x, _ in given))
     if shapes[0] != shapes[-1]:
         raise ValueError(f'x_train has images of shape {shapes[0]}, x_test of {shapes[1]}')
-    labels = np.concatenate(
-        [_as_labels(f'y_{part}', y, len(x)) for (part, (_, y)), x in zip(given.items(), rows)]
-    )
-    if classes is None:
-        classes, labels = np.unique(labels, return_inverse=True)
-    elif labels.dtype.kind not in 'iu' or labels.min() < 0 or labels.max() >= len(classes):
-        raise ValueError(
-            f'with {len(classes)} classes given, labels must be whole numbers from 0 to {len(classes) - 1}'
-        )
-    labels = torch.from_numpy(labels.astype(np.int64)).split([len(x) for x in rows])
-    parts = (
-        list(zip(rows, labels))
-        if x_test is not None
-        else [(rows[0][i], labels[0][i]) for i in hold_out(labels[0], seed)]
-    )
-    return cls(*parts[0], *parts[1], shapes[0], tuple(map(as_text, classes)), name, 'gray')
+    sizes = [len(x) for x in rows]
+    labels = [_as_labels(f'y_{part}', y, n) for (part, _, y), n in zip(given, sizes)]
+    labels, classes = _number(np.concatenate(labels), classes)
+    parts = list(zip(rows, labels.split(sizes)))
+    if x_test is None:
+        parts = [(rows[0][i], labels[i]) for i in hold_out(labels, seed)]
+    return cls(*parts[0], *parts[1], shapes[0], classes, name, 'gray')
 
 # %% ../nbs/22_data.ipynb #072638eb
 PREPROCESSING = {  # name: what becomes of pixels in [0, 1]
@@ -408,20 +407,22 @@ PREPROCESSING = {  # name: what becomes of pixels in [0, 1]
 def _from_bytes(tensors, state, name, cmap):
     "A `Dataset` of bytes and labels."
     x_train, x_test = (tensors[f'x_{part}'].float().div_(255) for part in ('train', 'test'))
-    return Dataset(
-        x_train,
-        tensors['y_train'],
-        x_test,
-        tensors['y_test'],
-        tuple(state['image_shape']),
-        tuple(state['classes']),
-        name,
-        cmap,
-    )
+    y_train, y_test = tensors['y_train'], tensors['y_test']
+    shape, classes = tuple(state['image_shape']), tuple(state['classes'])
+    return Dataset(x_train, y_train, x_test, y_test, shape, classes, name, cmap)
+
+
+def _preprocessed(dataset, preprocessing):
+    "A data set with all its images changed, and the change in its name."
+    if preprocessing == 'original':
+        return dataset
+    x_train, x_test = map(PREPROCESSING[preprocessing], (dataset.x_train, dataset.x_test))
+    name = f'{dataset.name} ({preprocessing})'
+    return replace(dataset, x_train=x_train, x_test=x_test, name=name)
 
 
 def _check_options(grayscale, size, preprocessing, subset, seed, **switches):
-    "Return the size as (height, width) or None; an error for options that mean nothing."
+    "The size as (height, width) or None; an error for options that mean nothing."
     lookup(list(PREPROCESSING), preprocessing, 'preprocessing')
     check_size('seed', seed, 0)
     if subset is not None:
@@ -452,7 +453,7 @@ def load_dataset(
     cache: bool = True,  # keep decoded images, and use what is kept
     progress: bool = True,  # folder: show a progress bar
 ) -> Dataset:  # the images, decoded
-    "Return a data set by name; `ValueError` or `TypeError` for an unknown name or option and for damaged files, `FileNotFoundError` if it cannot be had."
+    "Return a data set by name; an error for unknown names and options, or if it cannot be had."
     switches = dict(download=download, strict=strict, cache=cache, progress=progress)
     size = _check_options(grayscale, size, preprocessing, subset, seed, **switches)
     data_root(root)
@@ -462,64 +463,49 @@ def load_dataset(
             raise ValueError(
                 'grayscale and size are for images in files; arrays are taken as they are'
             )
-        dataset = Dataset.from_arrays(
-            **read_arrays(path), name=as_text(Path(path).stem), seed=seed
-        )
+        title = as_text(Path(path).stem)
+        dataset = Dataset.from_arrays(**read_arrays(path), name=title, seed=seed)
     elif path and kind == 'folder':
-        tensors, state = read_folder(path, root, gray, size, subset, seed, strict, cache, progress)
-        dataset, subset = (
-            _from_bytes(tensors, state, as_text(as_path('folder', path).resolve().name), 'gray'),
-            None,
-        )
+        found = read_folder(path, root, gray, size, subset, seed, strict, cache, progress)
+        title, subset = as_text(as_path('folder', path).resolve().name), None  # drawn already
+        dataset = _from_bytes(*found, title, 'gray')
     elif lookup([*DATASETS, 'folder:PATH', 'arrays:FILE.npz'], name, 'data set') == 'digits':
         dataset = _load_digits(size)
     else:
-        dataset = _from_bytes(
-            *read_named(name, root, download, gray, size, cache),
-            name,
-            'gray' if name.startswith('cifar') else 'gray_r',
-        )
+        found = read_named(name, root, download, gray, size, cache)
+        dataset = _from_bytes(*found, name, 'gray' if name.startswith('cifar') else 'gray_r')
     if subset is not None:
         dataset = dataset.subset(subset, seed)
-    if preprocessing == 'original':
-        return dataset
-    change = PREPROCESSING[preprocessing]
-    return replace(
-        dataset,
-        x_train=change(dataset.x_train),
-        x_test=change(dataset.x_test),
-        name=f'{dataset.name} ({preprocessing})',
-    )
+    return _preprocessed(dataset, preprocessing)
 
 # %% ../nbs/22_data.ipynb #d44a3e74
 class ImageFiles:
     "Images and labels of files, decoded when they are asked for: what a DataLoader takes."
 
-    def __init__(self, files, labels, size, grayscale, preprocessing, strict):
-        self.files, self.labels, self.size, self.grayscale, self.preprocessing, self.strict = (
-            files,
-            labels,
-            size,
-            grayscale,
-            preprocessing,
-            strict,
-        )
+    def __init__(
+        self,
+        files: list,  # image files
+        labels: Tensor,  # (n,) their labels
+        size,  # (height, width), or None for images as they are
+        grayscale: bool,  # color to gray
+        preprocessing: str,  # a name in PREPROCESSING
+        strict: bool,  # an image that cannot be read is an error
+    ):
+        self.files, self.labels, self.size, self.grayscale = files, labels, size, grayscale
+        self.preprocessing, self.strict = preprocessing, strict
 
     def __len__(self):
         return len(self.files)
 
     def __getitem__(self, rows):
+        files = [self.files[i] for i in rows]
         try:
-            images, kept, unreadable = read_images(
-                [self.files[i] for i in rows], self.size, self.grayscale
-            )
-        # None, if it returns
-        except UnreadableImages as error:
+            images, kept, unreadable = read_images(files, self.size, self.grayscale)
+        except UnreadableImages as error:  # None, if it returns
             return check_readable(error.reasons, len(rows), self.strict)
         check_readable(unreadable, len(rows), self.strict)
-        return PREPROCESSING[self.preprocessing](to_rows(images).float().div_(255)), self.labels[
-            rows[kept]
-        ]
+        x = PREPROCESSING[self.preprocessing](to_rows(images).float().div_(255))
+        return x, self.labels[rows[kept]]
 
 # %% ../nbs/22_data.ipynb #b45788d0
 class _Stream(DataLoader):
@@ -530,16 +516,25 @@ class _Stream(DataLoader):
         for batch in super().__iter__():
             if batch is None:
                 continue
-            width = width or batch[0].shape[1]
-            if batch[0].shape[1] != width:
+            found = batch[0].shape[1]
+            width = width or found
+            if found != width:
                 raise ValueError(
-                    f'the images have different sizes, with {width} values and with {batch[0].shape[1]}: give them one, by size='
+                    f'the images have different sizes, with {width} values and with {found}: '
+                    'give them one, by size='
                 )
             yield batch
         if width is None:
-            raise ValueError(
-                f'none of the {len(self.dataset):,} image files of the {self.part} part can be read'
-            )
+            files = f'none of the {len(self.dataset):,} image files of the {self.part} part'
+            raise ValueError(f'{files} can be read')
+
+
+def _image_files(part, name, root, grayscale, size, preprocessing, subset, seed, **switches):
+    "The files of one part of a folder, to be read with these options."
+    size = _check_options(grayscale, size, preprocessing, subset, seed, **switches)
+    parts, _ = list_parts(name.removeprefix('folder:'), subset, seed)
+    gray, strict = grayscale is not False, switches['strict']
+    return ImageFiles(*parts[part], size, gray, preprocessing, strict)
 
 
 @patch(cls_method=True)
@@ -555,36 +550,17 @@ def stream(
     # what load_dataset takes: grayscale, size, preprocessing, subset, seed, strict, …
     **options,
 ) -> DataLoader:  # of batches: images (batch, d), labels (batch,)
-    "Return a loader of one part of a data set that need not fit in memory; errors as for `load_dataset`, and `ValueError` at its end if no file could be read."
+    "Return a loader of one part; errors of `load_dataset`, `ValueError` if nothing can be read."
     given = inspect.signature(load_dataset).bind(name, **options)
     given.apply_defaults()
-    options = given.arguments
     lookup(('train', 'test'), part, 'part')
     check_size('num_workers', num_workers, 0, most=1000)
     if str(name).startswith('folder:'):
-        switches = {
-            switch: options[switch] for switch in ('download', 'strict', 'cache', 'progress')
-        }
-        size = _check_options(
-            *(
-                options[option]
-                for option in ('grayscale', 'size', 'preprocessing', 'subset', 'seed')
-            ),
-            **switches,
-        )
-        parts, _ = list_parts(name.removeprefix('folder:'), options['subset'], options['seed'])
-        rows = ImageFiles(
-            *parts[part],
-            size,
-            options['grayscale'] is not False,
-            options['preprocessing'],
-            options['strict'],
-        )
+        rows = _image_files(part, **given.arguments)
     else:
-        rows = TensorDataset(*load_dataset(**options).part(part))
+        rows = TensorDataset(*load_dataset(**given.arguments).part(part))
     order = Batches(len(rows), batch_size, shuffle, generator)
-    loader = _Stream(
-        rows, sampler=order, batch_size=None, num_workers=num_workers, generator=torch.Generator()
-    )
+    workers = dict(num_workers=num_workers, generator=torch.Generator())
+    loader = _Stream(rows, sampler=order, batch_size=None, **workers)
     loader.part = part
     return loader
