@@ -8,6 +8,7 @@ __all__ = ['RECORDS', 'LAYERS', 'VARIANTS', 'THEIR_STATES', 'current_folder_impo
 
 # %% ../nbs/19_layers.ipynb #e419005f
 import importlib, os, sys
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager, suppress
 from inspect import Parameter, signature
 
@@ -29,7 +30,7 @@ VARIANTS = {
 
 # %% ../nbs/19_layers.ipynb #af2ec5a3
 @contextmanager
-def current_folder_importable():
+def current_folder_importable() -> Iterator:
     "Have Python find modules in the current folder, after all others, while the block runs."
     folder = os.getcwd()
     added = not {'', folder} & {*sys.path}
@@ -59,8 +60,8 @@ def _class_in(module, name, layer):
 
 
 def find_layer(
-    layer,  # a name in LAYERS, 'package.module:Class', a class, or a callable
-):
+    layer: str | Callable,  # a name in LAYERS, 'package.module:Class', a class, or a callable
+) -> Callable:
     "Return what makes a layer; `ValueError` if there is no such name, module or class."
     if callable(layer):
         return layer
@@ -77,7 +78,7 @@ def find_layer(
 
 # %% ../nbs/19_layers.ipynb #b11729e1
 def record_of(
-    layer,  # as for find_layer
+    layer: str | Callable,  # as for find_layer
 ) -> LayerRecord:
     "Return what is known of a kind of layer."
     make = find_layer(layer)
@@ -106,8 +107,8 @@ def _is_switch(parameter):
 
 
 def check_layer_options(
-    layer,  # what the user asked for, for the message
-    make,  # a class or a callable (in_features, out_features, **options) -> nn.Module
+    layer: str,  # what the user asked for, for the message
+    make: Callable,  # a class or a callable (in_features, out_features, **options) -> nn.Module
     options: dict,  # what it is to be given beyond sizes
 ):
     "`TypeError` if an option is unknown or missing, or should be True or False and is not."
@@ -141,7 +142,7 @@ def _check_linear(sizes, options):
 def make_layer(
     # a name in LAYERS, 'package.module:Class', a class, or a callable (in_features, out_features,
     # **options) -> nn.Module
-    layer,
+    layer: str | Callable,
     in_features: int,  # number of inputs
     out_features: int,  # number of outputs
     **options,  # what the layer takes beyond sizes, such as order=3
@@ -239,22 +240,22 @@ def _check_sum(layer, row, inputs, values, at_zero):
 
 def edge_values(
     layer: nn.Module,  # a layer that is a sum over its inputs, as all in LAYERS but 'multkan' are
-    t,  # (n, in_features) values, column i for input i; or (n, len(inputs))
-    inputs=None,  # numbers of the inputs whose edges are wanted, else all
+    t: torch.Tensor,  # (n, in_features) values, column i for input i; or (n, len(inputs))
+    inputs: Iterable = None,  # numbers of the inputs whose edges are wanted, else all
 ) -> torch.Tensor:  # (n, inputs, out_features)
     "Return φ_{o,i}(t[:, i]) − φ_{o,i}(0) of the edges; `ValueError` if the layer is no such sum."
     t = torch.as_tensor(t).to(next(layer.parameters()))
     inputs = torch.arange(layer.in_features) if inputs is None else torch.as_tensor(inputs)
     if t.ndim != 2 or t.shape[1] != len(inputs):
         raise ValueError(f'expected t of shape (n, {len(inputs)}), got {tuple(t.shape)}')
-    values = []
+    each = []
     with evaluation_mode(layer), torch.no_grad():
         at_zero = layer(t.new_zeros(1, layer.in_features))
         for column, i in zip(t.T, inputs.tolist()):
             x = t.new_zeros(len(t), layer.in_features)
             x[:, i] = column
-            values.append(layer(x) - at_zero)
-        values = torch.stack(values, 1)
+            each.append(layer(x) - at_zero)
+        values = torch.stack(each, 1)
         if len(t):
             _check_sum(layer, t[:1], inputs, values[:1], at_zero)
     return values
@@ -306,11 +307,11 @@ def _plot_edge(ax, layer, x, o, i):
 
 def plot_activations(
     layer: nn.Module,  # a layer that is a sum over its inputs
-    x,  # (n, in_features) data that the layer sees
+    x: torch.Tensor,  # (n, in_features) data that the layer sees
     # list of (output, input) to draw, or None for those that vary most over the data
-    edges=None,
+    edges: list = None,
     n: int = 6,  # how many, if not given
-):
+) -> object:
     "Draw chosen edges over the range of the data, above its histogram; return the axes."
     import matplotlib.pyplot as plt
 
