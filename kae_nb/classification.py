@@ -182,7 +182,8 @@ def _probe(codes_and_labels, probe, n, seed):
 def probe_accuracy(
     model: object,  # an AutoEncoder, any module with encode, or a fitted scikit-learn transformer
     dataset: Dataset,  # a Dataset
-    probe: object = 'logistic',  # 'knn', 'logistic', 'svm', 'mlp', or a classifier as scikit-learn's
+    # 'knn', 'logistic', 'svm', 'mlp', or a classifier as scikit-learn's
+    probe: object = 'logistic',
     # how many labeled training images, at least one of each class; all, if there are no more
     n: int = 10_000,
     seed: int = 0,  # of the draw of labeled images, and of the classifier

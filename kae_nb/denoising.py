@@ -83,8 +83,8 @@ def _noise(noise):
 
 def add_noise(
     x: torch.Tensor,  # (n, d) images
-    noise: str
-    | Callable = 'gaussian',  # a name in NOISES, or a function of images and a generator
+    # a name in NOISES, or a function of images and a generator
+    noise: str | Callable = 'gaussian',
     seed: int = 0,  # of the noise
     **options,  # what the noise takes: sigma, clip; zeros, ones; data_range
 ) -> torch.Tensor:  # (n, d) noisy images, on the images' device
@@ -101,8 +101,8 @@ def denoising_mse(
     # an AutoEncoder, any module with encode and decode, or a fitted scikit-learn transformer
     model: object,
     x: torch.Tensor,  # (n, d) clean images
-    noise: str
-    | Callable = 'gaussian',  # 'gaussian', 'salt_pepper', or a function of images and a generator
+    # 'gaussian', 'salt_pepper', or a function of images and a generator
+    noise: str | Callable = 'gaussian',
     # what the result is compared with, the 'clean' images or the 'noisy' ones
     target: str = 'clean',
     seed: int = 0,  # of the noise
@@ -183,8 +183,8 @@ class NoisyInput(nn.Module):
     def __init__(
         self,
         model: nn.Module,  # an AutoEncoder, or any module with encode and decode; trained in place
-        noise: str
-        | Callable = 'gaussian',  # a name in NOISES, or a function of images and a generator
+        # a name in NOISES, or a function of images and a generator
+        noise: str | Callable = 'gaussian',
         seed: int = 0,  # of the noise
         # what the noise takes: sigma, clip; zeros, ones; data_range, else seen from each batch
         **options,
@@ -215,8 +215,8 @@ def show_denoising(
     models: dict,  # models by name
     x: torch.Tensor,  # (m, d) clean images
     image_shape: tuple,  # (height, width) or (3, height, width)
-    noise: str
-    | Callable = 'gaussian',  # a name in NOISES, or a function of images and a generator
+    # a name in NOISES, or a function of images and a generator
+    noise: str | Callable = 'gaussian',
     n: int = 10,  # how many of the first images
     seed: int = 0,  # of the noise
     ax: object = None,  # matplotlib axes to draw in, else new ones

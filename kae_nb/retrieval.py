@@ -49,7 +49,8 @@ class Index:
 
     def __init__(
         self,
-        codes: torch.Tensor,  # (n, d) rows, such as latents of images; kept in single precision, as faiss does
+        # (n, d) rows, such as latents of images; kept in single precision, as faiss does
+        codes: torch.Tensor,
         # 'l2' for Euclidean distance, smallest first; 'inner_product', largest first
         metric: str = 'l2',
         kind: str = 'exact',  # 'exact', or 'hnsw' for an approximate search of large sets
