@@ -18,7 +18,7 @@ SCIKIT_LEARN = {'encode': 'transform', 'decode': 'inverse_transform'}
 
 
 def _through(model, method, rows, batch_size):
-    "The rows, batch by batch, through a method of a module, or through scikit-learn's method for the same."
+    "The rows, batch by batch, through a method of a module, or scikit-learn's for the same."
     try:
         rows = torch.as_tensor(rows)
     except (RuntimeError, ValueError) as error:
@@ -39,7 +39,8 @@ def _through(model, method, rows, batch_size):
     function = getattr(model, SCIKIT_LEARN.get(method, method), None)
     if function is None:
         raise TypeError(
-            f'a model must have encode and decode, or transform and inverse_transform; got {type(model).__name__}'
+            'a model must have encode and decode, or transform and inverse_transform; '
+            f'got {type(model).__name__}'
         )
     return torch.cat(
         [
@@ -50,26 +51,26 @@ def _through(model, method, rows, batch_size):
 
 # %% ../nbs/24_coding.ipynb #24f6e914
 def encode(
-    model,  # an AutoEncoder, any module with encode, or a fitted scikit-learn transformer
-    x,  # (n, d) images as floats, a tensor or an array
+    model: object,  # an AutoEncoder, any module with encode, or a fitted scikit-learn transformer
+    x: torch.Tensor | np.ndarray,  # (n, d) images as floats, a tensor or an array
     batch_size: int = 4096,  # rows at a time, bounds the memory
-) -> torch.Tensor:  # (n, latent_dim) codes
-    "Return the codes of images, without gradients; `TypeError` for what is no model, or no floats."
+) -> torch.Tensor:  # (n, latent_dim) latents
+    "Return the latents of images, without gradients; `TypeError` for what is no model."
     return _through(model, 'encode', x, batch_size)
 
 # %% ../nbs/24_coding.ipynb #60ccd6b3
 def decode(
-    model,  # an AutoEncoder, any module with decode, or a fitted scikit-learn transformer
-    z,  # (n, latent_dim) codes
+    model: object,  # an AutoEncoder, any module with decode, or a fitted scikit-learn transformer
+    z: torch.Tensor | np.ndarray,  # (n, latent_dim) latents
     batch_size: int = 4096,  # rows at a time, bounds the memory
 ) -> torch.Tensor:  # (n, d) images
-    "Return the images of codes, without gradients, just as the model makes them; `TypeError` for what is no model, or no floats."
+    "Return the images of latents, without gradients, just as the model makes them."
     return _through(model, 'decode', z, batch_size)
 
 # %% ../nbs/24_coding.ipynb #91e258fc
 def reconstruct(
-    model,  # as for encode and decode, or any module that maps images to images
-    x,  # (n, d) images as floats, a tensor or an array
+    model: object,  # as for encode and decode, or any module that maps images to images
+    x: torch.Tensor | np.ndarray,  # (n, d) images as floats, a tensor or an array
     batch_size: int = 4096,  # rows at a time, bounds the memory
     clip: bool = False,  # cut the result to [0, 1]: for images that are known to lie there
 ) -> torch.Tensor:  # (n, d) images
@@ -82,12 +83,12 @@ def reconstruct(
 
 # %% ../nbs/24_coding.ipynb #20f2c03f
 def reconstruction_errors(
-    model,  # as for reconstruct
-    x,  # (n, d) images as floats, a tensor or an array
+    model: object,  # as for reconstruct
+    x: torch.Tensor | np.ndarray,  # (n, d) images as floats, a tensor or an array
     batch_size: int = 4096,  # rows at a time, bounds the memory
     clip: bool = False,  # cut reconstructions to [0, 1]: for images that are known to lie there
 ) -> torch.Tensor:  # (n,) mean squared error of each image
-    "Return the mean squared difference between each image and its reconstruction; `ValueError` if the model returns another shape."
+    "Return the mean squared difference between each image and its reconstruction."
     errors = []
     for rows in torch.as_tensor(x).split(batch_size):
         result = reconstruct(model, rows, batch_size, clip).to(rows.device)
@@ -100,8 +101,8 @@ def reconstruction_errors(
 
 # %% ../nbs/24_coding.ipynb #0bf1f145
 def mean_error(
-    errors,  # (n,) errors of images
-    protocol: str = None,  # None for the mean over images, 'paper' for the mean over batches of 256
+    errors: torch.Tensor,  # (n,) errors of images
+    protocol: str = None,  # 'paper' for the mean over batches of 256, None over images
 ) -> float:  # their mean
     "Return the mean of errors, over images or over the means of batches."
     if check_protocol(protocol) == 'paper':

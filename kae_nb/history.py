@@ -12,6 +12,8 @@ from dataclasses import dataclass, field
 import torch
 
 from .coding import mean_error
+from torch import nn
+import pandas as pd
 
 # %% ../nbs/25_history.ipynb #502869f8
 @dataclass
@@ -27,12 +29,12 @@ class History:
     problem: str = None  # what went wrong, in a sentence; None for nothing
 
     @property
-    def best_epoch(self) -> int:  # counted from 1; None before the first
+    def best_epoch(self) -> int | None:  # counted from 1; None before the first
         "The epoch with the lowest test loss."
         finite = [loss if math.isfinite(loss) else math.inf for loss in self.test_loss]
         return finite.index(min(finite)) + 1 if finite else None
 
-    def frame(self):
+    def frame(self) -> pd.DataFrame:
         "Return the history as a data frame with one row an epoch, counted from 1."
         import pandas as pd
 
@@ -41,9 +43,9 @@ class History:
 
     def plot(
         self,
-        ax=None,  # matplotlib axes to draw in, else new ones
+        ax: object = None,  # matplotlib axes to draw in, else new ones
         **options,  # passed on to ax.plot
-    ):
+    ) -> object:
         "Draw the test loss by epoch, on a logarithmic scale; return the axes."
         import matplotlib.pyplot as plt
 
@@ -59,7 +61,7 @@ class History:
 def mean_image_error(
     x: torch.Tensor,  # (n, d) training images
     x_test: torch.Tensor,  # (m, d) test images
-    protocol: str = None,  # None for the mean over images, 'paper' for the mean over batches of 256
+    protocol: str = None,  # 'paper' for the mean over batches of 256, None over images
 ) -> float:  # mean squared error for a pixel
     "Return the error of the mean training image on the test images."
     mean = x.mean(0)
@@ -88,16 +90,15 @@ def pca_error(
 
 # %% ../nbs/25_history.ipynb #cfd4ef2d
 def references(
-    model,  # a trained model; its latent_dim, if it has one, is the number of PCA's components
+    model: nn.Module,  # a trained model; its latent_dim, if it has one, is the number of PCA's components
     x: torch.Tensor,  # (n, d) training images
     x_test: torch.Tensor,  # (m, d) test images
     protocol: str = None,  # 'paper': no PCA
 ) -> tuple:  # error of the mean image, error of PCA or None
     "Return the errors that a model should beat."
     latent_dim = getattr(model, 'latent_dim', None) if protocol is None else None
-    return mean_image_error(x, x_test), pca_error(x, x_test, latent_dim) if isinstance(
-        latent_dim, int
-    ) else None
+    pca = pca_error(x, x_test, latent_dim) if isinstance(latent_dim, int) else None
+    return mean_image_error(x, x_test), pca
 
 # %% ../nbs/25_history.ipynb #f418e201
 def problem_of(
@@ -106,22 +107,20 @@ def problem_of(
     pca: float = None,  # the error of PCA with as many numbers; None to leave it out
 ) -> str | None:  # a sentence, or None
     "Return what is wrong with the end of a training, if anything is."
-    last, best = (
-        test_loss[-1],
-        min((loss for loss in test_loss if not math.isnan(loss)), default=math.inf),
-    )
+    finite = [loss for loss in test_loss if not math.isnan(loss)]
+    last, best = test_loss[-1], min(finite, default=math.inf)
     if not last <= mean_image:
         return (
-            f'the test error ended at {last:.4g}, above that of the mean image ({mean_image:.4g}): the model has learned nothing that stayed. '
-            'Most likely the learning rate is too high for it, or the epochs are too few'
+            f'the test error ended at {last:.4g}, above that of the mean image '
+            f'({mean_image:.4g}): the model has learned nothing that stayed. Most likely the learning rate is too high for it, or the epochs are too few'
         )
     if last > 1.1 * best:
         return (
-            f'the test error ended at {last:.4g}, but was {best:.4g} after epoch {test_loss.index(best) + 1}: lower the learning rate, '
-            'or let restore_best=True give back the parameters of the best epoch'
+            f'the test error ended at {last:.4g}, but was {best:.4g} after epoch '
+            f'{test_loss.index(best) + 1}: lower the learning rate, or let restore_best=True give back the parameters of the best epoch'
         )
     if pca is not None and last > pca:
         return (
-            f'the test error ended at {last:.4g}, above that of PCA with as many numbers ({pca:.4g}): '
-            'train for more epochs, or use PCA, which takes a second'
+            f'the test error ended at {last:.4g}, above that of PCA with as many numbers '
+            f'({pca:.4g}): train for more epochs, or use PCA, which takes a second'
         )

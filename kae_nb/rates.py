@@ -17,7 +17,7 @@ def reach(
     layer: nn.Module,  # a layer with out_features, whose outputs have parameters of their own
     x: torch.Tensor,  # (n, in_features) some of its inputs
 ) -> float:  # mean over rows and outputs
-    "Return how far an output of a layer moves when each of its parameters moves by 1 in the direction that counts."
+    "Return how far an output moves when each parameter moves by 1 in the direction that counts."
     parameters, total = [p for p in layer.parameters() if p.requires_grad], 0.0
     if not parameters:
         return total
@@ -25,7 +25,7 @@ def reach(
         for row in x:
             slopes = torch.autograd.grad(layer(row[None]).sum(), parameters, allow_unused=True)
             total += sum(slope.abs().sum().item() for slope in slopes if slope is not None)
-    return total / (len(x) * layer.out_features)
+    return float(total / (len(x) * layer.out_features))
 
 # %% ../nbs/26_rates.ipynb #ab5ae4ba
 LEARNING_RATES = {name: record.lr for name, record in RECORDS.items()}
@@ -33,13 +33,14 @@ REACH = 2.5  # how far a step may move an output of a layer, in units of that ou
 
 # %% ../nbs/26_rates.ipynb #b18323b8
 def default_lr(
-    model,  # an AutoEncoder, or any module
+    model: object,  # an AutoEncoder, or any module
     optimizer: str = 'adam',  # a name in OPTIMIZERS
 ) -> float:  # highest learning rate of the one-cycle schedule
-    "Return the learning rate for the model's layer, the lowest of them if nothing is known about it; `ValueError` for SGD, which has none."
+    "Return the learning rate for the model's layer, else the lowest; `ValueError` for SGD."
     if optimizer == 'sgd':
         raise ValueError(
-            "there is no default learning rate for optimizer='sgd'; give lr, 1 to 100 for images in [0, 1]"
+            "there is no default learning rate for optimizer='sgd'; give lr, "
+            '1 to 100 for images in [0, 1]'
         )
     try:
         return record_of(model.layer).lr
@@ -53,7 +54,7 @@ def layer_rates(
     x: torch.Tensor,  # (n, d) training images, on the device of the model
     lr: float,  # the highest rate
 ) -> list:  # of float, one for each of model.parameters()
-    "Return a learning rate for each parameter: `lr`, or less where a step would move an output of its layer by more than `REACH`."
+    "Return a rate for each parameter: `lr`, or less where a step would go beyond `REACH`."
     inputs = {}
 
     def note(layer, args):
