@@ -90,7 +90,8 @@ def pca_error(
 
 # %% ../nbs/25_history.ipynb #cfd4ef2d
 def references(
-    model: nn.Module,  # a trained model; its latent_dim, if it has one, is the number of PCA's components
+    # a trained model; its latent_dim, if it has one, is the number of PCA's components
+    model: nn.Module,
     x: torch.Tensor,  # (n, d) training images
     x_test: torch.Tensor,  # (m, d) test images
     protocol: str = None,  # 'paper': no PCA
@@ -112,15 +113,18 @@ def problem_of(
     if not last <= mean_image:
         return (
             f'the test error ended at {last:.4g}, above that of the mean image '
-            f'({mean_image:.4g}): the model has learned nothing that stayed. Most likely the learning rate is too high for it, or the epochs are too few'
+            f'({mean_image:.4g}): the model has learned nothing that stayed. '
+            'Most likely the learning rate is too high for it, or the epochs are too few'
         )
     if last > 1.1 * best:
         return (
             f'the test error ended at {last:.4g}, but was {best:.4g} after epoch '
-            f'{test_loss.index(best) + 1}: lower the learning rate, or let restore_best=True give back the parameters of the best epoch'
+            f'{test_loss.index(best) + 1}: lower the learning rate, '
+            'or let restore_best=True give back the parameters of the best epoch'
         )
     if pca is not None and last > pca:
         return (
             f'the test error ended at {last:.4g}, above that of PCA with as many numbers '
             f'({pca:.4g}): train for more epochs, or use PCA, which takes a second'
         )
+    return None
