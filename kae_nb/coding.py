@@ -14,11 +14,11 @@ from .checks import check_protocol, check_size
 from .layer import evaluation_mode
 
 # %% ../nbs/24_coding.ipynb #45929566
-SCIKIT_LEARN = {'encode': 'transform', 'decode': 'inverse_transform'}
+SCIKIT_LEARN = {'encode': 'transform', 'decode': 'inverse_transform'}  # its names for the same
 
 
-def _through(model, method, rows, batch_size):
-    "The rows, batch by batch, through a method of a module, or scikit-learn's for the same."
+def _as_rows(rows):
+    "Rows of floats as a tensor; `TypeError` or `ValueError` for anything else."
     try:
         rows = torch.as_tensor(rows)
     except (RuntimeError, ValueError) as error:
@@ -29,48 +29,49 @@ def _through(model, method, rows, batch_size):
         raise ValueError('expected rows of floats (n, d), got a single number')
     if not rows.is_floating_point():
         raise TypeError(f'expected rows of floats, got {rows.dtype}; divide bytes by 255')
+    return rows
+
+
+def _through(model, method, rows, batch_size):
+    "The rows, batch by batch, through a method of a module, or scikit-learn's for the same."
+    rows = _as_rows(rows)
     batches = rows.split(check_size('batch_size', batch_size))
     if isinstance(model, nn.Module):
+        function = getattr(model, method)
         like = next((p for p in model.parameters() if p.is_floating_point()), rows)
         with evaluation_mode(model), torch.no_grad():
-            return torch.cat(
-                [getattr(model, method)(batch.to(like.device, like.dtype)) for batch in batches]
-            )
+            return torch.cat([function(batch.to(like.device, like.dtype)) for batch in batches])
     function = getattr(model, SCIKIT_LEARN.get(method, method), None)
     if function is None:
         raise TypeError(
             'a model must have encode and decode, or transform and inverse_transform; '
             f'got {type(model).__name__}'
         )
-    return torch.cat(
-        [
-            torch.as_tensor(np.asarray(function(batch.cpu().numpy()))).to(rows.dtype)
-            for batch in batches
-        ]
-    )
+    results = [np.asarray(function(batch.cpu().numpy())) for batch in batches]
+    return torch.cat([torch.as_tensor(result).to(rows.dtype) for result in results])
 
 # %% ../nbs/24_coding.ipynb #24f6e914
 def encode(
-    model: object,  # an AutoEncoder, any module with encode, or a fitted scikit-learn transformer
-    x: torch.Tensor | np.ndarray,  # (n, d) images as floats, a tensor or an array
+    model,  # an AutoEncoder, any module with encode, or a fitted scikit-learn transformer
+    x,  # (n, d) images as floats, a tensor or an array
     batch_size: int = 4096,  # rows at a time, bounds the memory
 ) -> torch.Tensor:  # (n, latent_dim) latents
-    "Return the latents of images, without gradients; `TypeError` for what is no model."
+    "Return the latents of images; `TypeError` for what is no model, or no floats."
     return _through(model, 'encode', x, batch_size)
 
 # %% ../nbs/24_coding.ipynb #60ccd6b3
 def decode(
-    model: object,  # an AutoEncoder, any module with decode, or a fitted scikit-learn transformer
-    z: torch.Tensor | np.ndarray,  # (n, latent_dim) latents
+    model,  # an AutoEncoder, any module with decode, or a fitted scikit-learn transformer
+    z,  # (n, latent_dim) latents
     batch_size: int = 4096,  # rows at a time, bounds the memory
-) -> torch.Tensor:  # (n, d) images
-    "Return the images of latents, without gradients, just as the model makes them."
+) -> torch.Tensor:  # (n, d) images, just as the model makes them
+    "Return the images of latents; `TypeError` for what is no model, or no floats."
     return _through(model, 'decode', z, batch_size)
 
 # %% ../nbs/24_coding.ipynb #91e258fc
 def reconstruct(
-    model: object,  # as for encode and decode, or any module that maps images to images
-    x: torch.Tensor | np.ndarray,  # (n, d) images as floats, a tensor or an array
+    model,  # as for encode and decode, or any module that maps images to images
+    x,  # (n, d) images as floats, a tensor or an array
     batch_size: int = 4096,  # rows at a time, bounds the memory
     clip: bool = False,  # cut the result to [0, 1]: for images that are known to lie there
 ) -> torch.Tensor:  # (n, d) images
@@ -83,12 +84,12 @@ def reconstruct(
 
 # %% ../nbs/24_coding.ipynb #20f2c03f
 def reconstruction_errors(
-    model: object,  # as for reconstruct
-    x: torch.Tensor | np.ndarray,  # (n, d) images as floats, a tensor or an array
+    model,  # as for reconstruct
+    x,  # (n, d) images as floats, a tensor or an array
     batch_size: int = 4096,  # rows at a time, bounds the memory
     clip: bool = False,  # cut reconstructions to [0, 1]: for images that are known to lie there
 ) -> torch.Tensor:  # (n,) mean squared error of each image
-    "Return the mean squared difference between each image and its reconstruction."
+    "Return each image's mean squared error; `ValueError` if the model returns another shape."
     errors = []
     for rows in torch.as_tensor(x).split(batch_size):
         result = reconstruct(model, rows, batch_size, clip).to(rows.device)
@@ -101,8 +102,9 @@ def reconstruction_errors(
 
 # %% ../nbs/24_coding.ipynb #0bf1f145
 def mean_error(
-    errors: torch.Tensor,  # (n,) errors of images
-    protocol: str = None,  # 'paper' for the mean over batches of 256, None over images
+    errors,  # (n,) errors of images
+    # None for the mean over images, 'paper' for the mean over the means of batches of 256
+    protocol: str = None,
 ) -> float:  # their mean
     "Return the mean of errors, over images or over the means of batches."
     if check_protocol(protocol) == 'paper':

@@ -8,7 +8,8 @@ __all__ = ['USER_ERRORS', 'OPTION_TYPES', 'ANY_TYPE', 'TRUTH', 'COMMANDS', 'Safe
            'check_options', 'parse_options', 'check_folder', 'check_new_folder', 'check_figure', 'head_of', 'main']
 
 # %% ../nbs/50_console.ipynb #f5741d87
-import argparse, ast, builtins, importlib, inspect, os, re, signal, sys, tempfile, threading, warnings
+import argparse, ast, builtins, importlib, inspect, os, re, signal, sys, tempfile
+import threading, warnings
 import zipfile, zlib
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager, redirect_stderr, redirect_stdout
@@ -28,7 +29,8 @@ class SafeStream:
 
     def __init__(
         self,
-        stream: object,  # such as sys.stdout; None for one that was closed before the process began
+        # such as sys.stdout; None for one that was closed before the process began
+        stream: object,
     ):
         self.stream, self.gone = stream, stream is None
 
@@ -280,7 +282,8 @@ _READERS = {bool: _truth, int: _whole_number, float: _number, list: _numbers, st
 def option_value(
     name: str,  # name of the option, for the message
     value: object,  # a text from a command line, or a value from a file
-    types: Iterable,  # those of OPTION_TYPES that it may have, in the order in which they are tried
+    # those of OPTION_TYPES that it may have, in the order in which they are tried
+    types: Iterable,
     none: bool = False,  # whether it may also be None, or 'none' in a text
 ) -> object:  # the value, of one of the types
     "Return the value as the first type that can hold it; `ValueError` that says what it may be."

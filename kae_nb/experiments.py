@@ -85,7 +85,8 @@ def grid(
     models: dict = MODELS,  # what AutoEncoder takes, by name
     lrs: Iterable = RATES,  # learning rates
     weight_decays: Iterable = RATES,  # weight decays
-    seeds: Iterable = SEEDS,  # of the models' first parameters, and of what is drawn to measure them
+    # of the models' first parameters, and of what is drawn to measure them
+    seeds: Iterable = SEEDS,
     epochs: int = 10,  # passes over the training images
     pca: bool = True,  # PCA as well, once for each data set and number of latents
 ) -> list:  # of dictionaries

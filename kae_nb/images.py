@@ -173,7 +173,8 @@ def check_image_size(
 
 # %% ../nbs/20_images.ipynb #3077454f
 def resize(
-    images: np.ndarray,  # (n, height, width) or (n, height, width, 3) uint8, or (n, height, width) float32
+    # (n, height, width) or (n, height, width, 3) uint8, or (n, height, width) float32
+    images: np.ndarray,
     size: int | tuple | str,  # side in pixels, or (height, width)
 ) -> np.ndarray:  # as images, with the new height and width
     "Return the images in another size, by Pillow's bilinear resampling."

@@ -235,7 +235,8 @@ def _check_exported(layer, x):
 
 # %% ../nbs/10_layer.ipynb #66fc629d
 def check_layer(
-    make: Callable,  # make(**options) returns a new layer; options are those of nn.Linear: device, dtype
+    # make(**options) returns a new layer; options are those of nn.Linear: device, dtype
+    make: Callable,
     # for torch.compile; 'inductor' needs a C++ compiler; None: neither compile nor export
     backend: str | None = 'aot_eager',
 ):

@@ -175,7 +175,8 @@ def check_compiler(
 
 # %% ../nbs/04_machine.ipynb #4d14dec4
 def compile_anew(
-    function: Callable,  # defined anew for each run, such as the loss of this model; changed in place
+    # defined anew for each run, such as the loss of this model; changed in place
+    function: Callable,
     **options,  # for torch.compile
 ) -> Callable:
     "Return `torch.compile(function)`, compiled apart from all that has the same code."

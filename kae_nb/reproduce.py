@@ -36,7 +36,8 @@ def paper_jobs(
     models: dict = MODELS,  # what AutoEncoder takes, by name
     lrs: Iterable = RATES,  # learning rates
     weight_decays: Iterable = RATES,  # weight decays
-    seeds: Iterable = SEEDS,  # of the models' first parameters, and of what is drawn to measure them
+    # of the models' first parameters, and of what is drawn to measure them
+    seeds: Iterable = SEEDS,
     epochs: int = 10,  # passes over the training images
     figures: bool = True,  # the jobs for Figures 3 and 4 as well
 ) -> list:  # of jobs

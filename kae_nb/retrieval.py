@@ -10,6 +10,7 @@ __all__ = ['METRICS', 'MORE', 'SEAL', 'FLAT', 'Index', 'neighbor_recall', 'paper
 import hashlib, struct, warnings
 from collections.abc import Iterable
 from pathlib import Path
+from types import SimpleNamespace
 from typing import NamedTuple
 
 import faiss
@@ -85,7 +86,10 @@ class Index:
         flat = self.faiss_index
         if self.kind == 'hnsw':
             flat = faiss.downcast_index(flat.storage)
-        return faiss.rev_swig_ptr(flat.get_xb(), flat.ntotal * flat.d).reshape(flat.ntotal, flat.d)
+        rows = faiss.rev_swig_ptr(flat.get_xb(), flat.ntotal * flat.d).reshape(flat.ntotal, flat.d)
+        # faiss owns the numbers: the array keeps the index for as long as it is used
+        owner = SimpleNamespace(__array_interface__=rows.__array_interface__, index=self)
+        return np.asarray(owner)
 
     def __len__(self):
         return self.faiss_index.ntotal

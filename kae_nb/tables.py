@@ -79,7 +79,7 @@ Improve    .024 .021 .021 .016 .014 .013 .017 .015
 
 
 def published() -> pd.DataFrame:
-    "Return the paper's Tables 2 to 5, indexed by metric, dataset, latent_dim and model, with one column, published."
+    "Return the paper's Tables 2 to 5: by metric, dataset, latent_dim and model, one column."
     rows, metric = {}, None
     columns = [(dataset, dim) for dataset in DATASETS for dim in (16, 32)]
     for line in _PUBLISHED.split('\n'):
@@ -138,7 +138,7 @@ def compare(
 def in_order(
     models: Iterable,  # names of models
 ) -> list:  # of names
-    "Return the paper's models in the order of its tables, and then what else there is, without PCA."
+    "Return the paper's models in the order of its tables, then all others but PCA."
     return [*MODELS, *dict.fromkeys(model for model in models if model not in (*MODELS, 'PCA'))]
 
 # %% ../nbs/42_tables.ipynb #446021ae
@@ -182,7 +182,7 @@ def _column(mean, std, known, metric):
 
 
 def _styled(texts, bold, caption):
-    "A table of texts (data set, model) as a pandas Styler, with a row for the name of each data set."
+    "A table of texts as a pandas Styler, with a row for the name of each data set."
     css = pd.DataFrame('', index=texts.index, columns=texts.columns)
     for row, column in bold:
         if row in texts.index:  # the paper's best may not be among ours
@@ -225,7 +225,7 @@ def table(
 # %% ../nbs/42_tables.ipynb #0e0a7ccb
 def agreement(
     frame: pd.DataFrame,  # results, from as_frame or unpack
-) -> pd.DataFrame:  # all cells that both have, indexed by metric, dataset, latent_dim and model; columns as from compare
+) -> pd.DataFrame:  # by metric, dataset, latent_dim and model; columns as from compare
     "Return every published number that can be compared with ours."
     return pd.concat({metric: compare(frame, metric) for metric in METRICS}, names=['metric'])
 
@@ -244,7 +244,7 @@ def plot_recall_curves(
     frame: pd.DataFrame,  # results, from as_frame or unpack
     protocol: str = 'paper',  # 'paper' for its definition, None for the right one
 ) -> object:
-    "Draw recall by the number of neighbors, a panel for each data set and size; return the figure."
+    "Draw recall by the number of neighbors, a panel for each set and size; return the figure."
     import matplotlib.pyplot as plt
 
     best = summarize(frame, 'recall_at_10', protocol)
