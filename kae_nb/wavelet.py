@@ -9,12 +9,14 @@ __all__ = ['N_WORK', 'ALLOCATE', 'WAVELETS', 'PIECE', 'LAYER', 'scaled_product',
 
 # %% ../nbs/14_wavelet.ipynb #d40e5c56
 import math
+from collections.abc import Callable, Sequence
 
 import torch
 import torch.nn.functional as F
+from fastcore.basics import patch
 from torch import Tensor, nn
 
-from .checks import check_size, suggestion
+from .checks import check_size, lookup
 from .layer import LayerRecord, check_input
 from .machine import check_device, check_dtype, check_memory
 
@@ -23,54 +25,79 @@ N_WORK = 6  # temporaries of a wavelet, at most
 ALLOCATE = (None,) * N_WORK
 
 
-def scaled_product(a, b, factor, out=None):
-    "factor · a · b in one pass over memory."
+def scaled_product(
+    a: Tensor,  # of any shape
+    b: Tensor,  # of the shape of a
+    factor: float,
+    out: Tensor = None,  # where the result goes; None: a new tensor
+) -> Tensor:
+    "Return factor · a · b, computed in one pass over memory."
     return torch.addcmul(a.new_zeros(()), a, b, value=factor, out=out)
 
-
-def gaussian_exponent(u, out=None):
-    "−u²/2"
+# %% ../nbs/14_wavelet.ipynb #17203d0f
+def gaussian_exponent(
+    u: Tensor,  # of any shape
+    out: Tensor = None,  # where the result goes; None: a new tensor
+) -> Tensor:
+    "Return −u²/2."
     return scaled_product(u, u, -0.5, out)
 
+# %% ../nbs/14_wavelet.ipynb #92420532
+def exponential(
+    q: Tensor,  # of any shape
+    out: Tensor = None,  # where the result goes; None: a new tensor
+) -> Tensor:
+    "Return e^q; while PyTorch compiles, as 2^(q/ln 2)."
+    if torch.compiler.is_compiling():
+        return torch.exp2(q * (1 / math.log(2)))
+    return torch.exp(q, out=out)
 
-def exponential(q, out=None):
-    "e^q, as 2^(q/ln 2) for the compiler, which fuses exp2 but would store all of exp(q) to use it twice."
-    return (
-        torch.exp2(q * (1 / math.log(2)))
-        if torch.compiler.is_compiling()
-        else torch.exp(q, out=out)
-    )
-
-
-def mexican_hat(u, slope=False, work=ALLOCATE):
-    "(1 − u²) e^{−u²/2}, and its slope on request."
+# %% ../nbs/14_wavelet.ipynb #4080a74f
+def mexican_hat(
+    u: Tensor,  # of any shape
+    slope: bool = False,  # return the slope too
+    work: Sequence = ALLOCATE,  # tensors of u's shape to compute in; or None, N_WORK times
+) -> Tensor | tuple:  # ψ(u); with slope=True a pair: ψ(u), ψ'(u)
+    "Return (1 − u²) e^{−u²/2}, and on request its slope."
     q = gaussian_exponent(u, work[0])
     e = exponential(q, work[1])
     psi = torch.addcmul(e, q, e, value=2, out=work[0])
-    return (psi, scaled_product(e.add_(psi, alpha=0.5), u, -2, work[1])) if slope else psi
+    if not slope:
+        return psi
+    return psi, scaled_product(e.add_(psi, alpha=0.5), u, -2, work[1])
 
-
-def morlet(u, slope=False, work=ALLOCATE):
-    "cos(5u) e^{−u²/2}, and its slope on request."
+# %% ../nbs/14_wavelet.ipynb #bca7bf69
+def morlet(
+    u: Tensor,  # of any shape
+    slope: bool = False,  # return the slope too
+    work: Sequence = ALLOCATE,  # tensors of u's shape to compute in; or None, N_WORK times
+) -> Tensor | tuple:  # ψ(u); with slope=True a pair: ψ(u), ψ'(u)
+    "Return cos(5u) e^{−u²/2}, and on request its slope."
     e = exponential(gaussian_exponent(u, work[0]), work[0])
     v = torch.mul(u, 5, out=work[1])
     psi = torch.cos(v, out=work[2]).mul_(e)
-    return (
-        (psi, scaled_product(v.sin_(), e, -5, work[1]).addcmul_(u, psi, value=-1))
-        if slope
-        else psi
-    )
+    if not slope:
+        return psi
+    return psi, scaled_product(v.sin_(), e, -5, work[1]).addcmul_(u, psi, value=-1)
 
-
-def dog(u, slope=False, work=ALLOCATE):
-    "u e^{−u²/2}, and its slope on request."
+# %% ../nbs/14_wavelet.ipynb #a0bf7226
+def dog(
+    u: Tensor,  # of any shape
+    slope: bool = False,  # return the slope too
+    work: Sequence = ALLOCATE,  # tensors of u's shape to compute in; or None, N_WORK times
+) -> Tensor | tuple:  # ψ(u); with slope=True a pair: ψ(u), ψ'(u)
+    "Return u e^{−u²/2}, and on request its slope."
     e = exponential(gaussian_exponent(u, work[0]), work[0])
     psi = torch.mul(u, e, out=work[1])
     return (psi, torch.addcmul(e, u, psi, value=-1, out=work[0])) if slope else psi
 
 # %% ../nbs/14_wavelet.ipynb #2d152cba
-def meyer(u, slope=False, work=ALLOCATE):
-    "sin(π|u|)·m(|u|), and its slope on request (0 at the corner u = 0)."
+def meyer(
+    u: Tensor,  # of any shape
+    slope: bool = False,  # return the slope too
+    work: Sequence = ALLOCATE,  # tensors of u's shape to compute in; or None, N_WORK times
+) -> Tensor | tuple:  # ψ(u); with slope=True a pair: ψ(u), ψ'(u)
+    "Return sin(π|u|)·m(|u|), and on request its slope (0 at the corner u = 0)."
     v = torch.abs(u, out=work[0]).clamp_(max=1)
     r = torch.mul(v, -2, out=work[1]).add_(2).clamp_(max=1)
     nu = torch.mul(r, -20, out=work[2]).add_(70).mul_(r).sub_(84).mul_(r).add_(35)
@@ -85,28 +112,25 @@ def meyer(u, slope=False, work=ALLOCATE):
     inner = v.cos_().mul_(m).sub_(nu.cos_().mul_(sine).mul_(bend))
     return psi, inner.mul_(math.pi).mul_(torch.sign(u, out=work[3]))
 
-
-def shannon(u, slope=False, work=ALLOCATE):
-    "sin(u)/u, and its slope on request."
+# %% ../nbs/14_wavelet.ipynb #779343ac
+def shannon(
+    u: Tensor,  # of any shape
+    slope: bool = False,  # return the slope too
+    work: Sequence = ALLOCATE,  # tensors of u's shape to compute in; or None, N_WORK times
+) -> Tensor | tuple:  # ψ(u); with slope=True a pair: ψ(u), ψ'(u)
+    "Return sin(u)/u, and on request its slope."
     psi = torch.sin(u, out=work[0]).div_(u).masked_fill_(u == 0, 1)
     if not slope:
         return psi
     q = torch.mul(u, u, out=work[1])
-    series = (
-        torch.mul(q, -1 / 3991680, out=work[2])
-        .add_(1 / 45360)
-        .mul_(q)
-        .sub_(1 / 840)
-        .mul_(q)
-        .add_(1 / 30)
-        .mul_(q)
-        .sub_(1 / 3)
-        .mul_(u)
-    )
+    series = torch.mul(q, -1 / 3991680, out=work[2])
+    for coefficient in (1 / 45360, -1 / 840, 1 / 30):
+        series.add_(coefficient).mul_(q)
+    series.sub_(1 / 3).mul_(u)
     far = torch.cos(u, out=work[3]).sub_(psi).div_(u)
     return psi, torch.where(q < 1 / 16, series, far)
 
-
+# %% ../nbs/14_wavelet.ipynb #f0c8ee5a
 WAVELETS = {  # name: (function, constant factor)
     'mexican_hat': (mexican_hat, -2 / (math.sqrt(3) * math.pi**0.25)),
     'morlet': (morlet, 1.0),
@@ -120,40 +144,56 @@ PIECE = 2**18  # elements of a piece for each CPU thread
 
 
 def piece_size(
-    n_out: int,
-    n_in: int,
-    batch: int,  # the whole sum
+    n_out: int,  # outputs of the whole sum
+    n_in: int,  # its inputs
+    batch: int,  # its rows
     device: torch.device,  # where it is computed
 ) -> tuple[int, int]:  # outputs and rows of the batch in a piece (outputs, n_in, rows)
-    "How many outputs and how many rows of the batch make a piece of bounded size."
+    "Return how many outputs and how many rows of the batch make a piece of bounded size."
     size = PIECE * torch.get_num_threads() if device.type == 'cpu' else 2**24
     most = max(64, size // n_in)  # rows that fit; never very short ones
     rows = max(1, math.ceil(batch / max(1, math.ceil(batch / most))))  # parts of equal length
     return max(1, size // (rows * n_in)), rows
 
-
-def scratch(memory, shape):
-    "The rows of `memory`, each as a tensor of the given shape."
+# %% ../nbs/14_wavelet.ipynb #87d62d07
+def scratch(
+    memory: Tensor,  # (tensors, at least as many numbers as the shape has)
+    shape: tuple,  # of each tensor
+) -> tuple:  # of tensors
+    "Return the rows of `memory`, each as a tensor of the given shape."
     return memory[:, : math.prod(shape)].view(len(memory), *shape).unbind()
+
+# %% ../nbs/14_wavelet.ipynb #bd1751ed
+def _columns(outs, *parameters):
+    "Parameters (out, in) in pieces of some outputs, each as columns (outs, in, 1)."
+    return [p[:, :, None].split(outs) for p in parameters]
+
+
+def _distances(x, translation, rate, memory):
+    "u = (x − τ)/s of one piece, (outs, in, rows), and memory to work in."
+    u, *work = scratch(memory, (len(translation), *x.shape))
+    torch.sub(x, translation, out=u).mul_(rate)
+    return u, work
 
 
 @torch.library.custom_op('kae_nb::wavelet_sum', mutates_args=())
 def wavelet_sum(
-    x: Tensor, weight: Tensor, translation: Tensor, scale: Tensor, wavelet: str
-) -> Tensor:
-    "Σ_i weight[o,i] ψ((x_i − translation[o,i])/scale[o,i]): (batch, in) -> (batch, out), in pieces."
+    x: Tensor,  # (batch, in)
+    weight: Tensor,  # (out, in), and so the next two
+    translation: Tensor,
+    scale: Tensor,
+    wavelet: str,  # a name in WAVELETS
+) -> Tensor:  # (batch, out)
+    "Return Σ_i weight[o,i] ψ((x_i − translation[o,i])/scale[o,i]), computed in pieces."
     psi, _ = WAVELETS[wavelet]
     outs, rows = piece_size(*weight.shape, len(x), x.device)
     y = x.new_empty(len(weight), 1, len(x))
-    edges = [
-        p.split(outs) for p in (translation[:, :, None], (1 / scale)[:, :, None], weight[:, None])
-    ]
     memory = x.new_empty(N_WORK + 1, outs * rows * weight.shape[1])
+    edges = [*_columns(outs, translation, 1 / scale), weight[:, None].split(outs)]
     with torch.autocast(x.device.type, enabled=False):
         for x_part, y_part in zip(x.t().contiguous().split(rows, 1), y.split(rows, 2)):
             for t, rate, w, y_piece in zip(*edges, y_part.split(outs)):
-                u, *work = scratch(memory, (len(t), *x_part.shape))
-                torch.sub(x_part, t, out=u).mul_(rate)  # (outs, in, rows)
+                u, work = _distances(x_part, t, rate, memory)
                 y_piece.copy_(torch.bmm(w, psi(u, work=work)))
     return y.squeeze(1).t().contiguous()
 
@@ -163,37 +203,41 @@ def _(x, weight, translation, scale, wavelet):
     return x.new_empty(len(x), len(weight))
 
 # %% ../nbs/14_wavelet.ipynb #55ae829e
+def _add_sum(total, weight, slope):
+    "Add weight·slope, summed over the outputs of a piece, to ∂L/∂x."
+    if len(slope) > 4:
+        total.add_(slope.mul_(weight).sum(0))
+        return
+    for w, s in zip(weight, slope):
+        total.addcmul_(w, s)
+
+
 @torch.library.custom_op('kae_nb::wavelet_sum_backward', mutates_args=())
 def wavelet_sum_backward(
-    g: Tensor, x: Tensor, weight: Tensor, translation: Tensor, scale: Tensor, wavelet: str
+    g: Tensor,  # (batch, out), the gradient of the sum
+    x: Tensor,  # this and the rest as for wavelet_sum
+    weight: Tensor,
+    translation: Tensor,
+    scale: Tensor,
+    wavelet: str,
 ) -> tuple[Tensor, Tensor, Tensor, Tensor]:
-    "The gradients of `wavelet_sum` for x, weight, translation and scale, given the gradient g of its result."
+    "Return the gradients of `wavelet_sum` for x, weight, translation and scale."
     psi_and_slope, _ = WAVELETS[wavelet]
     outs, rows = piece_size(*weight.shape, len(x), x.device)
     outer = weight / scale
     x, g = x.t().contiguous(), g.t().contiguous()[:, None]  # (in, batch), (out, 1, batch)
     grad_x, sums = torch.zeros_like(x), x.new_zeros(3, *weight[:, None].shape)
     memory = x.new_empty(N_WORK + 1, outs * rows * weight.shape[1])
-    edges = [
-        p.split(outs)
-        for p in (translation[:, :, None], (1 / scale)[:, :, None], outer[:, :, None], *sums)
-    ]
+    edges = [*_columns(outs, translation, 1 / scale, outer), *(s.split(outs) for s in sums)]
+    parts = zip(x.split(rows, 1), grad_x.split(rows, 1), g.split(rows, 2))
     with torch.autocast(x.device.type, enabled=False):
-        for x_part, grad_part, g_part in zip(
-            x.split(rows, 1), grad_x.split(rows, 1), g.split(rows, 2)
-        ):
+        for x_part, grad_part, g_part in parts:
             for g_piece, t, rate, w, *totals in zip(g_part.split(outs), *edges):
-                u, *work = scratch(memory, (len(t), *x_part.shape))
-                torch.sub(x_part, t, out=u).mul_(rate)  # (outs, in, rows)
+                u, work = _distances(x_part, t, rate, memory)
                 psi, slope = psi_and_slope(u, slope=True, work=work)
                 for total, term in zip(totals, (psi, slope, u.mul_(slope))):
                     total.baddbmm_(g_piece, term.mT)
-                slope.mul_(g_piece)
-                if len(slope) > 4:
-                    grad_part.add_(slope.mul_(w).sum(0))
-                else:
-                    for w_o, slope_o in zip(w, slope):
-                        grad_part.addcmul_(w_o, slope_o)
+                _add_sum(grad_part, w, slope.mul_(g_piece))
     g_psi, g_slope, g_u_slope = sums.squeeze(2)
     return grad_x.t().contiguous(), g_psi.clone(), -outer * g_slope, -outer * g_u_slope
 
@@ -203,14 +247,16 @@ def _(g, x, weight, translation, scale, wavelet):
     return x.new_empty(x.shape), *(p.new_empty(p.shape) for p in (weight, translation, scale))
 
 # %% ../nbs/14_wavelet.ipynb #bae5017a
-def one_by_one(operator):
-    "The `vmap` rule that calls `operator` once for each model and stacks the results."
+def one_by_one(
+    operator: Callable,  # a function of tensors and other arguments
+) -> Callable:  # rule(info, in_dims, *args), as `register_vmap` wants it
+    "Return the `vmap` rule that calls `operator` once for each model and stacks the results."
 
     def rule(info, in_dims, *args):
-        calls = [
-            operator(*(a if d is None else a.select(d, k) for a, d in zip(args, in_dims)))
-            for k in range(info.batch_size)
-        ]
+        calls = []
+        for k in range(info.batch_size):
+            own = [a if d is None else a.select(d, k) for a, d in zip(args, in_dims)]
+            calls.append(operator(*own))
         if isinstance(calls[0], Tensor):
             return torch.stack(calls), 0
         return tuple(map(torch.stack, zip(*calls))), (0,) * len(calls[0])
@@ -229,18 +275,31 @@ class WaveletSumBackward(torch.autograd.Function):
     generate_vmap_rule = True
 
     @staticmethod
-    def forward(g, x, weight, translation, scale, wavelet):
+    def forward(
+        g: Tensor, x: Tensor, weight: Tensor, translation: Tensor, scale: Tensor, wavelet: str
+    ) -> tuple:
+        "The four gradients."
         return wavelet_sum_backward(g, x, weight, translation, scale, wavelet)
 
     @staticmethod
-    def setup_context(ctx, inputs, output):
-        pass
+    def setup_context(ctx, inputs: tuple, output: object):
+        "Nothing is kept."
 
     @staticmethod
-    def backward(ctx, *g):
+    def backward(ctx, *g: Tensor):
+        "`NotImplementedError`."
         raise NotImplementedError(
             'WaveletLayer has no second derivatives: its gradients cannot be differentiated again'
         )
+
+# %% ../nbs/14_wavelet.ipynb #012a980b
+def _fused_backward(g, x, weight, translation, scale, wavelet):
+    "The four gradients by their formulas, for the compiler to put into loops."
+    psi_and_slope, _ = WAVELETS[wavelet]
+    u, g, outer = (x[:, None, :] - translation) * (1 / scale), g[:, :, None], weight / scale
+    psi, slope = psi_and_slope(u, slope=True)
+    grad_x, grad_weight = (outer * slope * g).sum(1), (psi * g).sum(0)
+    return grad_x, grad_weight, -outer * (slope * g).sum(0), -outer * (u * slope * g).sum(0)
 
 
 class WaveletSum(torch.autograd.Function):
@@ -249,36 +308,31 @@ class WaveletSum(torch.autograd.Function):
     generate_vmap_rule = True
 
     @staticmethod
-    def forward(x, weight, translation, scale, wavelet):
+    def forward(
+        x: Tensor, weight: Tensor, translation: Tensor, scale: Tensor, wavelet: str
+    ) -> Tensor:
+        "The sum."
         if not torch.compiler.is_compiling():
             return wavelet_sum(x, weight, translation, scale, wavelet)
         psi, _ = WAVELETS[wavelet]
         return (weight * psi((x[:, None, :] - translation) * (1 / scale))).sum(-1)
 
     @staticmethod
-    def setup_context(ctx, inputs, output):
+    def setup_context(ctx, inputs: tuple, output: object):
+        "Keep what came in."
         *tensors, ctx.wavelet = inputs
         ctx.save_for_backward(*tensors)
 
     @staticmethod
-    def backward(ctx, g):
-        if not torch.compiler.is_compiling() or ctx.wavelet == 'meyer':
-            return *WaveletSumBackward.apply(g, *ctx.saved_tensors, ctx.wavelet), None
-        x, weight, translation, scale = ctx.saved_tensors
-        psi_and_slope, _ = WAVELETS[ctx.wavelet]
-        u, g, outer = (x[:, None, :] - translation) * (1 / scale), g[:, :, None], weight / scale
-        psi, slope = psi_and_slope(u, slope=True)
-        return (
-            (outer * slope * g).sum(1),
-            (psi * g).sum(0),
-            -outer * (slope * g).sum(0),
-            -outer * (u * slope * g).sum(0),
-            None,
-        )
+    def backward(ctx, g: Tensor) -> tuple:
+        "The four gradients; the formula of Meyer's slope is too long for the compiler to fuse."
+        fused = torch.compiler.is_compiling() and ctx.wavelet != 'meyer'
+        gradients = _fused_backward if fused else WaveletSumBackward.apply
+        return *gradients(g, *ctx.saved_tensors, ctx.wavelet), None
 
 # %% ../nbs/14_wavelet.ipynb #e4b9b9ab
 class WaveletLayer(nn.Module):
-    "The WavKAN layer: maps x (…, in_features) to y (…, out_features), one shifted and stretched wavelet on every edge."
+    "The WavKAN layer, x (…, in_features) -> y (…, out_features): one wavelet on every edge."
 
     def __init__(
         self,
@@ -292,86 +346,76 @@ class WaveletLayer(nn.Module):
         super().__init__()
         self.in_features = check_size('in_features', in_features)
         self.out_features = check_size('out_features', out_features)
-        if not isinstance(wavelet, str) or wavelet not in WAVELETS:
-            raise ValueError(
-                f'unknown wavelet {wavelet!r}: {suggestion(wavelet, WAVELETS)}known are {", ".join(map(repr, WAVELETS))}'
-            )
+        lookup(WAVELETS, wavelet, 'wavelet')
         self.wavelet = wavelet
         options = dict(device=check_device(device), dtype=check_dtype(dtype))
-        check_memory(
-            3 * in_features * out_features,
-            f'in_features={in_features}, out_features={out_features}',
-            **options,
-        )
+        sizes = f'in_features={in_features}, out_features={out_features}'
+        check_memory(3 * in_features * out_features, sizes, **options)
         for name in ('weight', 'translation', 'scale'):
-            self.register_parameter(
-                name, nn.Parameter(torch.empty(out_features, in_features, **options))
-            )
+            numbers = torch.empty(out_features, in_features, **options)
+            self.register_parameter(name, nn.Parameter(numbers))
         self.norm = nn.BatchNorm1d(out_features, **options)
         self.reset_parameters()
 
-    def reset_parameters(self):
-        "Draw w from U(±1/√in_features) in the order of the authors' code; τ = 0, s = 1; reset the normalization."
-        nn.init.kaiming_uniform_(self.weight, a=math.sqrt(5))
-        # the authors' unused weight1
-        nn.init.kaiming_uniform_(torch.empty_like(self.weight), a=math.sqrt(5))
-        nn.init.zeros_(self.translation)
-        nn.init.ones_(self.scale)
-        self.norm.reset_parameters()
-
-    def amplitude(self):
-        "What multiplies ψ and does not depend on u: a number, or for 'shannon' a Hamming window over the inputs (in_features,)."
-        if self.wavelet != 'shannon':
-            return WAVELETS[self.wavelet][1]
-        return torch.hamming_window(
-            self.in_features, periodic=False, dtype=self.weight.dtype, device=self.weight.device
-        )
-
-    def check_input(self, x):
-        "`ValueError` if the last dimension of x is not `in_features`, `TypeError` if x has not the parameters' type (autocast may change it)."
+    def check_input(self, x: Tensor):
+        "`ValueError` if x has another last dimension; `TypeError` if it has another type."
         check_input(x, self.in_features, self.weight.dtype)
 
-    def forward(self, x):
+    def forward(self, x: Tensor) -> Tensor:
+        "x (…, in_features) -> y (…, out_features)."
         self.check_input(x)
-        # its square is a number still, and every wavelet is over
+        # beyond `far` all wavelets are zero but for rounding, and its square is no overflow yet
         far = torch.finfo(self.weight.dtype).max ** 0.4
         rows = x.reshape(-1, self.in_features).to(self.weight.dtype).clamp(-far, far)
-        y = WaveletSum.apply(
-            rows, self.amplitude() * self.weight, self.translation, self.scale, self.wavelet
-        )
-        if self.training and len(y) < 2:
-            norm = self.norm
-            y = F.batch_norm(
-                y,
-                norm.running_mean,
-                norm.running_var,
-                norm.weight,
-                norm.bias,
-                False,
-                0.0,
-                norm.eps,
-            )
-        else:
-            y = self.norm(y)
-        return y.reshape(*x.shape[:-1], self.out_features)
+        weight = self.amplitude() * self.weight
+        y = WaveletSum.apply(rows, weight, self.translation, self.scale, self.wavelet)
+        return self._normalized(y).reshape(*x.shape[:-1], self.out_features)
 
-    def extra_repr(self):
-        return f'in_features={self.in_features}, out_features={self.out_features}, wavelet={self.wavelet!r}'
+    def _normalized(self, y):
+        "y, normalized over its rows; fewer than two rows by the running statistics."
+        norm = self.norm
+        if self.training and len(y) < 2:
+            running = norm.running_mean, norm.running_var
+            return F.batch_norm(y, *running, norm.weight, norm.bias, False, 0.0, norm.eps)
+        return norm(y)
+
+    def extra_repr(self) -> str:
+        sizes = f'in_features={self.in_features}, out_features={self.out_features}'
+        return f'{sizes}, wavelet={self.wavelet!r}'
+
+# %% ../nbs/14_wavelet.ipynb #6ce73f9e
+@patch
+def reset_parameters(self: WaveletLayer):
+    "Draw w from U(±1/√in_features) as the authors' code does; τ = 0, s = 1; reset the norm."
+    nn.init.kaiming_uniform_(self.weight, a=math.sqrt(5))
+    # the authors' unused weight1
+    nn.init.kaiming_uniform_(torch.empty_like(self.weight), a=math.sqrt(5))
+    nn.init.zeros_(self.translation)
+    nn.init.ones_(self.scale)
+    self.norm.reset_parameters()
+
+# %% ../nbs/14_wavelet.ipynb #a4a94a0f
+@patch
+def amplitude(
+    self: WaveletLayer,
+) -> float | Tensor:  # a number; for 'shannon' a Hamming window over the inputs, (in_features,)
+    "Return the factor on ψ that does not depend on u."
+    if self.wavelet != 'shannon':
+        return WAVELETS[self.wavelet][1]
+    placed = dict(dtype=self.weight.dtype, device=self.weight.device)
+    return torch.hamming_window(self.in_features, periodic=False, **placed)
 
 # %% ../nbs/14_wavelet.ipynb #14e86156
 def from_wavkan(
     state: dict,  # the state_dict of WavKAN's layer
 ) -> dict:  # of a WaveletLayer
     "Return the parameters under our names, without `weight1`, which their formula never uses."
-    ours = dict(
-        weight=state['wavelet_weights'], translation=state['translation'], scale=state['scale']
-    )
-    norm = {
-        key.replace('bn.', 'norm.'): value for key, value in state.items() if key.startswith('bn.')
-    }
-    return ours | norm
+    ours = dict(weight=state['wavelet_weights'])
+    ours |= {name: state[name] for name in ('translation', 'scale')}
+    norm = {key: value for key, value in state.items() if key.startswith('bn.')}
+    return ours | {key.replace('bn.', 'norm.'): value for key, value in norm.items()}
 
-
+# %% ../nbs/14_wavelet.ipynb #c8f5a723
 LAYER = LayerRecord(
     'wavkan',
     WaveletLayer,
