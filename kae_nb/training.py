@@ -24,6 +24,7 @@ from tqdm.auto import tqdm
 from .checkpoints import Checkpoints, checkpoints_in, interruption
 from .checks import check_flag, check_protocol, check_rate, check_size, lookup
 from .coding import mean_error, reconstruction_errors
+from .data import Dataset
 from .files import fingerprint
 from .history import History, problem_of, references
 from .layer import evaluation_mode
@@ -37,13 +38,12 @@ from kae_nb.machine import (
     kept_memory,
 )
 from .rates import default_lr, layer_rates
-from .data import Dataset
 
 # %% ../nbs/27_training.ipynb #a1a659ad
 OPTIMIZERS = {  # name: (function of parameters and lr, largest lr that can make sense)
     'adam': (torch.optim.Adam, 1.0),  # a step moves every parameter by about lr
     'adamw': (torch.optim.AdamW, 1.0),
-    # gradients of a mean over d pixels are small
+    # gradients of a mean over d pixels are of the order 1/d, so rates can be large
     'sgd': (partial(torch.optim.SGD, momentum=0.9, nesterov=True), 1e4),
 }
 RECIPES = {
@@ -71,8 +71,7 @@ def complete_settings(
     lr: float = None,
     weight_decay: float = None,  # L2 weight decay (decoupled with adamw), else the recipe's
     batch_size: int = 256,  # images a step; the short last batch is kept
-    # of the order of the images, and of what layers draw; the model's own start is drawn when
-    # it is made
+    # of the order of the images and of dropout; the model's own start is drawn when it is made
     seed: int = 0,
     shuffle: bool = None,  # a new order each epoch, else the recipe's
     optimizer: str = 'adam',  # adam, adamw or sgd
@@ -83,7 +82,7 @@ def complete_settings(
     compile: bool = False,
     # end with the parameters of the epoch with the lowest test error, a choice made on test data
     restore_best: bool = False,
-) -> dict:  # the same names, with values of plain types
+) -> dict:  # the same names but the model's, and one_cycle; values of plain types
     "Return all settings of a training, checked; those that are None are taken from the recipe."
     recipe = RECIPES[check_protocol(protocol)]
     _, highest = lookup(OPTIMIZERS, optimizer, 'optimizer')
@@ -121,14 +120,14 @@ def check_finite(
     losses: torch.Tensor,  # of the steps of an epoch, (steps,) or (steps, models)
     where: str,  # such as 'epoch 2', for the message
     lr: float,  # for the message
-    checkpoints: Checkpoints = None,  # Checkpoints, or None
+    checkpoints: Checkpoints = None,  # whose last good file the message names
 ):
     "`FloatingPointError` if no model is left whose losses are all finite."
     good = torch.isfinite(losses).reshape(len(losses), -1)
     if good.all(0).any():
         return
     batch = int((~good).any(1).nonzero()[0])
-    lost = losses.reshape(len(losses), -1)[batch, 0].item()
+    lost = losses.reshape(len(losses), -1)[batch][~good[batch]][0].item()
     files = checkpoints.files() if checkpoints else []
     kept = f'; the last good checkpoint is {files[-1]}' if files else ''
     raise FloatingPointError(
@@ -167,10 +166,10 @@ class State:
 
     def check_finite(self, lr: float, checkpoints: Checkpoints = None):
         "`FloatingPointError` if the losses since the last whole epoch are lost."
-        losses, epoch = (
-            (self.losses[: self.step], self.epoch + 1) if self.step else (self.losses, self.epoch)
-        )
-        check_finite(losses, f'epoch {epoch}', lr, checkpoints)
+        if self.step:
+            check_finite(self.losses[: self.step], f'epoch {self.epoch + 1}', lr, checkpoints)
+        else:
+            check_finite(self.losses, f'epoch {self.epoch}', lr, checkpoints)
 
 # %% ../nbs/27_training.ipynb #163b2c96
 def tensors_of(
@@ -228,10 +227,10 @@ def keep_best(
     losses = torch.tensor(test_loss).nan_to_num(math.inf)
     improved = losses[-1] <= losses.min(0).values
     for name, tensor in live.items():
-        there = best.setdefault(name, tensor.clone())
-        mine = improved.to(tensor.device)
-        mine = mine.view(*mine.shape, *[1] * (tensor.ndim - mine.ndim))
-        there.copy_(torch.where(mine, tensor, there))
+        saved = best.setdefault(name, tensor.clone())
+        better = improved.to(tensor.device)
+        better = better.view(*better.shape, *[1] * (tensor.ndim - better.ndim))
+        saved.copy_(torch.where(better, tensor, saved))
 
 # %% ../nbs/27_training.ipynb #25e641f1
 def take_step(
@@ -275,7 +274,7 @@ def _bar(state, x, settings, progress):
     scale = dict(unit=' images', unit_scale=True)
     return _Bar(total=total, initial=done, disable=not progress, leave=None, **scale)
 
-
+# %% ../nbs/27_training.ipynb #5292653b
 def _batches(x, order, batch_size, first):
     "The batches of an epoch, from one of them on."
     order = None if order is None else order.to(x.device)
@@ -283,7 +282,7 @@ def _batches(x, order, batch_size, first):
         rows = slice(start, start + batch_size)
         yield x[rows] if order is None else x[order[..., rows]]
 
-
+# %% ../nbs/27_training.ipynb #98264d60
 def _end_epoch(state, x, test, optimizer, settings, live, checkpoints):
     "Write the losses and seconds of an epoch that is done into the history."
     state.check_finite(settings['lr'], checkpoints)
@@ -298,7 +297,7 @@ def _end_epoch(state, x, test, optimizer, settings, live, checkpoints):
     if settings['restore_best']:
         keep_best(state.best, live, state.history.test_loss)
 
-
+# %% ../nbs/27_training.ipynb #7578f95b
 def _finished(state, settings, live, checkpoints):
     "The history of a training that has ended, with the best parameters back in place if asked."
     history, steps = state.history, settings['epochs'] * state.n_steps
