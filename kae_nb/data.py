@@ -7,6 +7,7 @@ __all__ = ['PREPROCESSING', 'usual_range', 'Dataset', 'paper_value', 'tile', 'Ba
 
 # %% ../nbs/22_data.ipynb #c8edc259
 import inspect, math, warnings
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -105,7 +106,7 @@ def part(
 @patch
 def to(
     self: Dataset,
-    device,  # any torch device
+    device: str | torch.device,  # any torch device
 ) -> Dataset:  # with its tensors there
     "Return the same data set on `device`; `ValueError` if this machine has no such device."
     device, names = check_device(device), ('x_train', 'y_train', 'x_test', 'y_test')
@@ -128,20 +129,20 @@ def _load_digits(size=None):
 
 # %% ../nbs/22_data.ipynb #47d85c50
 def paper_value(
-    image_shape,  # (height, width) or (3, height, width)
+    image_shape: tuple,  # (height, width) or (3, height, width)
     cmap: str = 'gray_r',  # how gray is drawn
-    data_range=(0.0, 1.0),  # the values that are black and white, or white and black
+    data_range: tuple = (0.0, 1.0),  # the values that are black and white, or white and black
 ) -> float:  # one of the two
     "Return the value of white: the largest, or the smallest where large values are ink."
     return float(data_range[1] if len(image_shape) == 3 or cmap == 'gray' else data_range[0])
 
 # %% ../nbs/22_data.ipynb #f8e7b8ed
 def tile(
-    images,  # (rows, columns, d) images, a tensor
-    image_shape,  # (height, width) or (3, height, width)
-    gap=(1, 1, 1, 1),  # pixels left, right, above and below each image
+    images: torch.Tensor,  # (rows, columns, d) images, a tensor
+    image_shape: tuple,  # (height, width) or (3, height, width)
+    gap: int = (1, 1, 1, 1),  # pixels left, right, above and below each image
     white: float = 0.0,  # value of the gaps
-    data_range=(0.0, 1.0),  # the values that become 0 and 1
+    data_range: tuple = (0.0, 1.0),  # the values that become 0 and 1
 ) -> Tensor:  # (height, width) or (height, width, 3) of the whole picture, as imshow takes it
     "Return one large picture of many images; in color, cut to `data_range`."
     *color, h, w = image_shape
@@ -163,8 +164,8 @@ def show(
     self: Dataset,
     n: int = 10,  # how many of the first training images
     columns: int = 10,  # how many in a row
-    ax=None,  # matplotlib axes to draw in, else new ones
-):
+    ax: object = None,  # matplotlib axes to draw in, else new ones
+) -> object:
     "Draw the first `n` training images, each above its label; return the axes."
     import matplotlib.pyplot as plt
 
@@ -206,7 +207,7 @@ class Batches:
         n: int,  # number of images
         batch_size: int,  # images a batch; the last may be smaller
         shuffle: bool,  # random order
-        generator=None,  # a torch.Generator on the CPU; None for torch's own
+        generator: torch.Generator = None,  # a torch.Generator on the CPU; None for torch's own
     ):
         self.n, self.batch_size = n, check_size('batch_size', batch_size)
         self.shuffle, self.generator = shuffle, generator
@@ -226,9 +227,9 @@ def batches(
     self: Dataset,
     batch_size: int = 256,  # images a batch; the last may be smaller
     shuffle: bool = False,  # random order, else file order
-    generator=None,  # a torch.Generator on the CPU; None for torch's own
+    generator: torch.Generator = None,  # a torch.Generator on the CPU; None for torch's own
     part: str = 'train',  # 'train' or 'test'
-):
+) -> Iterator:
     "Yield images (batch, d) and labels (batch,) of one part, on the device where they are."
     x, y = self.part(part)
     if not shuffle:
@@ -362,12 +363,12 @@ def _number(labels, classes):
 def from_arrays(
     cls: Dataset,
     # training images: (n, d), (n, height, width), (n, height, width, 3) or (n, 3, height, width)
-    x_train,
-    y_train=None,  # (n,) labels, whole numbers or texts; None for images without labels
-    x_test=None,  # test images, else a fifth of x_train is held out
-    y_test=None,  # (m,) their labels
-    image_shape=None,  # (height, width) or (3, height, width) of rows (n, d), to draw them
-    classes=None,  # what labels 0, 1, … stand for, else the labels themselves
+    x_train: object,
+    y_train: object = None,  # (n,) labels, whole numbers or texts; None for images without labels
+    x_test: object = None,  # test images, else a fifth of x_train is held out
+    y_test: object = None,  # (m,) their labels
+    image_shape: tuple = None,  # (height, width) or (3, height, width) of rows (n, d), to draw them
+    classes: Iterable = None,  # what labels 0, 1, … stand for, else the labels themselves
     name: str = 'arrays',  # for titles and result rows
     seed: int = 0,  # of what is held out
 ) -> Dataset:  # bytes scaled to [0, 1], floats as they are
@@ -444,7 +445,7 @@ def load_dataset(
     grayscale: bool = None,
     # resize images to a side in pixels or (height, width), such as 32, (10, 14) or '10x14', else
     # as they are
-    size=None,
+    size: int | tuple | str = None,
     # 'original', 'inverse', 'normalize' or 'standardize', see PREPROCESSING
     preprocessing: str = 'original',
     subset: int = None,  # how many training images to draw, else all; see Dataset.subset
@@ -486,7 +487,7 @@ class ImageFiles:
         self,
         files: list,  # image files
         labels: Tensor,  # (n,) their labels
-        size,  # (height, width), or None for images as they are
+        size: int | tuple | str,  # (height, width), or None for images as they are
         grayscale: bool,  # color to gray
         preprocessing: str,  # a name in PREPROCESSING
         strict: bool,  # an image that cannot be read is an error
@@ -545,7 +546,7 @@ def stream(
     # images a batch; the last may be smaller, and so may one with unreadable files
     batch_size: int = 256,
     shuffle: bool = False,  # random order, else file order
-    generator=None,  # a torch.Generator on the CPU; None for torch's own
+    generator: torch.Generator = None,  # a torch.Generator on the CPU; None for torch's own
     num_workers: int = 0,  # processes that decode ahead
     # what load_dataset takes: grayscale, size, preprocessing, subset, seed, strict, …
     **options,
