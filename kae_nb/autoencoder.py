@@ -7,6 +7,8 @@ __all__ = ['check_widths', 'AutoEncoder', 'check_model_size']
 
 # %% ../nbs/23_autoencoder.ipynb #80d538ea
 import sys, warnings
+from collections.abc import Callable, Sequence
+from pathlib import Path
 
 import torch
 from fastcore.basics import patch
@@ -19,9 +21,9 @@ from .machine import check_device, memory_of_device
 
 # %% ../nbs/23_autoencoder.ipynb #f51b3082
 def check_widths(
-    widths,  # what the user gave as hidden_dims
+    widths: object,  # what the user gave as hidden_dims
 ) -> tuple:  # of int
-    "Return the widths of hidden layers; `TypeError` if they are no sequence, or `ValueError` if one is no width."
+    "Return the widths of hidden layers; `TypeError` or `ValueError` if they are none."
     if isinstance(widths, str) or not hasattr(widths, '__iter__'):
         raise TypeError(
             f'hidden_dims must be a sequence of widths, such as (128, 64), got {widths!r}'
@@ -30,27 +32,25 @@ def check_widths(
 
 # %% ../nbs/23_autoencoder.ipynb #107c90df
 class AutoEncoder(nn.Module):
-    "Encodes x (…, in_features) to a code (…, latent_dim), and decodes it to an image in [0, 1]."
+    "Encodes x (…, in_features) to latents (…, latent_dim), and decodes them to images in [0, 1]."
 
     def __init__(
         self,
         in_features: int,  # d, the number of pixels
-        latent_dim: int,  # how many numbers a code has
-        hidden_dims=(),  # widths of layers between image and code; the decoder mirrors them
+        latent_dim: int,  # how many latents an image has
+        # widths of layers between image and latents; the decoder mirrors them
+        hidden_dims: Sequence = (),
         # a name in LAYERS, 'package.module:Class', a class or a callable, see make_layer
-        layer='kae',
-        protocol: str = None,  # None, or 'paper' for a ReLU on the code
+        layer: str | Callable = 'kae',
+        protocol: str = None,  # None, or 'paper' for a ReLU on the latents
         **layer_options,  # what the layers take, such as order=2
     ):
         super().__init__()
         self.in_features = check_size('in_features', in_features)
         self.latent_dim = check_size('latent_dim', latent_dim)
         self.hidden_dims = check_widths(hidden_dims)
-        self.layer, self.layer_options, self.protocol = (
-            layer,
-            layer_options,
-            check_protocol(protocol),
-        )
+        self.layer, self.layer_options = layer, layer_options
+        self.protocol = check_protocol(protocol)
         widths = self.in_features, *self.hidden_dims, self.latent_dim
         self.encoder, self.decoder = self._stack(widths), self._stack(widths[::-1])
         if protocol == 'paper':
@@ -64,109 +64,103 @@ class AutoEncoder(nn.Module):
             modules += [make_layer(self.layer, a, b, **self.layer_options), nn.ReLU()]
         return nn.Sequential(*modules[:-1])
 
-    def encode(self, x):
-        "Codes (…, latent_dim) of images (…, in_features)."
+    def encode(self, x: torch.Tensor) -> torch.Tensor:
+        "Latents (…, latent_dim) of images (…, in_features)."
         return self.encoder(x)
 
-    def decode(self, z):
-        "Images (…, in_features) in [0, 1] of codes (…, latent_dim)."
+    def decode(self, z: torch.Tensor) -> torch.Tensor:
+        "Images (…, in_features) in [0, 1] of latents (…, latent_dim)."
         return self.decoder(z)
 
-    def forward(self, x):
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
         return self.decode(self.encode(x))
 
 # %% ../nbs/23_autoencoder.ipynb #94f4412a
 def _name_of(layer):
-    "The name under which a layer is found again: in `LAYERS`, or 'package.module:Class'; `ValueError` if there is none."
+    "A name in `LAYERS`, or 'package.module:Class'; `ValueError` for a layer that has neither."
     names = [name for name, make in LAYERS.items() if layer in (name, make)]
     if names:
         return names[0]
     if isinstance(layer, str):
         return layer
     module, name = getattr(layer, '__module__', None), getattr(layer, '__qualname__', None)
-    if (
-        module != '__main__'
-        and getattr(sys.modules.get(module), str(name), None) is layer
-        and isinstance(layer, type)
-    ):
+    is_there = getattr(sys.modules.get(module), str(name), None) is layer
+    if is_there and module != '__main__' and isinstance(layer, type):
         return f'{module}:{name}'
     raise ValueError(
-        f'only layers with a name can be saved, got layer={layer!r}: define yours as a class in a module, '
-        'or put it into kae_nb.layers.LAYERS under a name'
+        f'only layers with a name can be saved, got layer={layer!r}: '
+        'define yours as a class in a module, or put it into kae_nb.layers.LAYERS under a name'
     )
 
 # %% ../nbs/23_autoencoder.ipynb #d5a5cef3
 @patch
 def save(
     self: AutoEncoder,
-    path,  # file to write, usually ….safetensors
+    path: str | Path,  # file to write, usually ….safetensors
 ):
-    "Write the model to a safetensors file; `ValueError` for layers that no name leads to or options that JSON cannot hold, `OSError` if it cannot be written."
-    config = {
-        name: getattr(self, name)
-        for name in ('in_features', 'latent_dim', 'hidden_dims', 'protocol')
-    }
+    "Write the model to a file; `ValueError` if it cannot be described there, or `OSError`."
+    names = 'in_features', 'latent_dim', 'hidden_dims', 'protocol'
+    config = {name: getattr(self, name) for name in names}
     config['layer'] = _name_of(self.layer)
-    config['layer_options'] = {
-        name: value
-        for name, value in self.layer_options.items()
-        if name not in ('device', 'dtype')
-    }
+    config['layer_options'] = options = dict(self.layer_options)
+    for name in ('device', 'dtype'):  # the file's numbers have a type, a device is chosen anew
+        options.pop(name, None)
     try:
         write_tensors(path, self.state_dict(), config, key='kae_nb')
     except TypeError as error:
-        raise ValueError(
-            f'layer_options={config["layer_options"]} cannot be saved: {error}'
-        ) from error
+        raise ValueError(f'layer_options={options} cannot be saved: {error}') from error
 
 # %% ../nbs/23_autoencoder.ipynb #ca6bf346
-def _check_state(
-    path,  # the file, for the message
-    expected: dict,  # tensors by name, of the model that the file describes
-    found: dict,  # tensors by name, in the file
-):
+def _check_state(path, expected, found):
     "Raise a `ValueError` where the tensors in a file are not those of the model it describes."
+    misfit = f'{path} does not fit the model it describes'
     if expected.keys() != found.keys():
-        raise ValueError(
-            f'{path} does not fit the model it describes: it holds {", ".join(sorted(found))}; expected {", ".join(sorted(expected))}'
-        )
+        here, there = (', '.join(sorted(tensors)) for tensors in (found, expected))
+        raise ValueError(f'{misfit}: it holds {here}; expected {there}')
     floats = {tensor.dtype for tensor in found.values() if tensor.is_floating_point()}
     if len(floats) > 1:
-        raise ValueError(
-            f'{path} does not fit the model it describes: its numbers have several types, {", ".join(map(str, floats))}'
-        )
+        types = ', '.join(map(str, floats))
+        raise ValueError(f'{misfit}: its numbers have several types, {types}')
     for name, tensor in expected.items():
         other = found[name]
         if tensor.shape != other.shape or tensor.is_floating_point() != other.is_floating_point():
             raise ValueError(
-                f'{path} does not fit the model it describes: {name} has shape {tuple(other.shape)} and type {other.dtype}, expected {tuple(tensor.shape)}'
+                f'{misfit}: {name} has shape {tuple(other.shape)} and type {other.dtype}, '
+                f'expected {tuple(tensor.shape)}'
             )
 
 
-def _check_layer_name(
-    name: str,  # in a file
-    layer,  # what the caller says that it is, or None
-):
-    "A `ValueError` if a file names another layer than its caller does, or one in a module that nobody has imported: a file does not choose code to run."
+def _check_layer_name(name, layer):
+    "Raise a `ValueError` for a name that is not what the caller says, or that nobody imported."
     module, _, _ = name.partition(':')
     if layer is not None and name not in (layer, _name_of(layer)):
         raise ValueError(f'its layer is {name!r}, not {layer!r}')
     if layer is None and ':' in name and module not in sys.modules:
         raise ValueError(
-            f'its layer is {name!r}, of a module that is not imported: import it, or say layer={name!r} if you trust it'
+            f'its layer is {name!r}, of a module that is not imported: '
+            f'import it, or say layer={name!r} if you trust it'
         )
     find_layer(name)
 
 
+def _check_config(config, options, layer, n_tensors):
+    "Raise an error for a header that no model of ours has."
+    _check_layer_name(config['layer'], layer)
+    if {'device', 'dtype'} & options.keys():
+        raise ValueError('a device or dtype is no option of a saved layer')
+    if len(config['hidden_dims']) > n_tensors:
+        raise ValueError(f'{len(config["hidden_dims"])} layers, {n_tensors} tensors')
+
+# %% ../nbs/23_autoencoder.ipynb #22d7e59f
 @patch(cls_method=True)
 def load(
     cls: AutoEncoder,
-    path,  # a file that save wrote
-    device='cpu',  # where to put the model
+    path: str | Path,  # a file that save wrote
+    device: str | torch.device = 'cpu',  # where to put the model
     # the layer that it must have: needed for one of a module of your own that is not imported yet
-    layer=None,
-):
-    "Return the model in a file, in evaluation mode; `FileNotFoundError` if there is none, `ValueError` if it is damaged or holds something else."
+    layer: str | Callable = None,
+) -> AutoEncoder:  # in evaluation mode
+    "Return the model in a file; `FileNotFoundError`, or `ValueError` if it is no good one."
     device = check_device(device)
     # of a file without a digest: said once it is known to be good
     with warnings.catch_warnings(record=True) as caught:
@@ -174,11 +168,7 @@ def load(
         tensors, config = read_tensors(path, key='kae_nb')
     try:
         options = config.pop('layer_options')
-        _check_layer_name(config['layer'], layer)
-        if {'device', 'dtype'} & options.keys():
-            raise ValueError('a device or dtype is no option of a saved layer')
-        if len(config['hidden_dims']) > len(tensors):
-            raise ValueError(f'{len(config["hidden_dims"])} layers, {len(tensors)} tensors')
+        _check_config(config, options, layer, len(tensors))
         with torch.random.fork_rng(devices=[]), torch.device('meta'):
             shapes = cls(**config, **options).state_dict()
     except (AttributeError, KeyError, TypeError, ValueError, RuntimeError) as error:
@@ -197,18 +187,17 @@ def load(
 # %% ../nbs/23_autoencoder.ipynb #f3dd4481
 def check_model_size(
     in_features: int,  # number of pixels
-    latent_dim: int,  # how many numbers a code has
-    hidden_dims=(),  # widths of layers between
-    device='cpu',  # where it shall be trained
+    latent_dim: int,  # how many latents an image has
+    hidden_dims: Sequence = (),  # widths of layers between
+    device: str | torch.device = 'cpu',  # where it shall be trained
     **options,  # what else AutoEncoder takes
 ) -> nn.Module:  # the model, on the device 'meta'
-    "Return a model without its numbers; an error for options that it cannot have, `ValueError` if the device has not the memory to train it."
+    "Return a model without its numbers; an error if it cannot be, or be trained on the device."
     check_size('latent_dim', latent_dim, most=2**31 - 1)
     for width in hidden_dims:
         check_size('hidden_dims', width, most=2**31 - 1)
-    sizes = f'latent_dim={latent_dim}' + (
-        f' and hidden_dims={list(hidden_dims)}' if hidden_dims else ''
-    )
+    hidden = f' and hidden_dims={list(hidden_dims)}' if hidden_dims else ''
+    sizes = f'latent_dim={latent_dim}{hidden}'
     with torch.random.fork_rng(devices=[]), torch.device('meta'):
         try:
             model = AutoEncoder(in_features, latent_dim, hidden_dims, **options)
@@ -217,6 +206,7 @@ def check_model_size(
     n, memory = sum(p.numel() for p in model.parameters()), memory_of_device(torch.device(device))
     if 16 * n > memory:
         raise ValueError(
-            f'a model with {sizes} has at least {n:,} parameters: training it takes {16 * n / 1e9:,.0f} GB of memory, and {device} has {memory / 1e9:,.0f} GB'
+            f'a model with {sizes} has at least {n:,} parameters: training it takes '
+            f'{16 * n / 1e9:,.0f} GB of memory, and {device} has {memory / 1e9:,.0f} GB'
         )
     return model
