@@ -52,8 +52,9 @@ def _through(model, method, rows, batch_size):
 
 # %% ../nbs/24_coding.ipynb #24f6e914
 def encode(
-    model,  # an AutoEncoder, any module with encode, or a fitted scikit-learn transformer
-    x,  # (n, d) images as floats, a tensor or an array
+    # an AutoEncoder, any module with encode, or a fitted scikit-learn transformer
+    model: object,
+    x: torch.Tensor | np.ndarray,  # (n, d) images as floats, a tensor or an array
     batch_size: int = 4096,  # rows at a time, bounds the memory
 ) -> torch.Tensor:  # (n, latent_dim) latents
     "Return the latents of images; `TypeError` for what is no model, or no floats."
@@ -61,8 +62,9 @@ def encode(
 
 # %% ../nbs/24_coding.ipynb #60ccd6b3
 def decode(
-    model,  # an AutoEncoder, any module with decode, or a fitted scikit-learn transformer
-    z,  # (n, latent_dim) latents
+    # an AutoEncoder, any module with decode, or a fitted scikit-learn transformer
+    model: object,
+    z: torch.Tensor | np.ndarray,  # (n, latent_dim) latents
     batch_size: int = 4096,  # rows at a time, bounds the memory
 ) -> torch.Tensor:  # (n, d) images, just as the model makes them
     "Return the images of latents; `TypeError` for what is no model, or no floats."
@@ -70,8 +72,8 @@ def decode(
 
 # %% ../nbs/24_coding.ipynb #91e258fc
 def reconstruct(
-    model,  # as for encode and decode, or any module that maps images to images
-    x,  # (n, d) images as floats, a tensor or an array
+    model: object,  # as for encode and decode, or any module that maps images to images
+    x: torch.Tensor | np.ndarray,  # (n, d) images as floats, a tensor or an array
     batch_size: int = 4096,  # rows at a time, bounds the memory
     clip: bool = False,  # cut the result to [0, 1]: for images that are known to lie there
 ) -> torch.Tensor:  # (n, d) images
@@ -84,8 +86,8 @@ def reconstruct(
 
 # %% ../nbs/24_coding.ipynb #20f2c03f
 def reconstruction_errors(
-    model,  # as for reconstruct
-    x,  # (n, d) images as floats, a tensor or an array
+    model: object,  # as for reconstruct
+    x: torch.Tensor | np.ndarray,  # (n, d) images as floats, a tensor or an array
     batch_size: int = 4096,  # rows at a time, bounds the memory
     clip: bool = False,  # cut reconstructions to [0, 1]: for images that are known to lie there
 ) -> torch.Tensor:  # (n,) mean squared error of each image
@@ -102,7 +104,7 @@ def reconstruction_errors(
 
 # %% ../nbs/24_coding.ipynb #0bf1f145
 def mean_error(
-    errors,  # (n,) errors of images
+    errors: torch.Tensor,  # (n,) errors of images
     # None for the mean over images, 'paper' for the mean over the means of batches of 256
     protocol: str = None,
 ) -> float:  # their mean
