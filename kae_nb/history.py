@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 
 import torch
 from fastcore.basics import patch
+from torch import nn
 
 from .coding import mean_error
 
@@ -28,14 +29,14 @@ class History:
     problem: str = None  # what went wrong, in a sentence; None for nothing
 
     @property
-    def best_epoch(self) -> int:  # counted from 1; None before the first
+    def best_epoch(self) -> int | None:  # counted from 1; None before the first
         "The epoch with the lowest test loss."
         finite = [loss if math.isfinite(loss) else math.inf for loss in self.test_loss]
         return finite.index(min(finite)) + 1 if finite else None
 
 # %% ../nbs/25_history.ipynb #58974ecf
 @patch
-def frame(self: History):
+def frame(self: History) -> object:  # a data frame of pandas
     "Return the history as a data frame with one row an epoch, counted from 1."
     import pandas as pd
 
@@ -46,9 +47,9 @@ def frame(self: History):
 @patch
 def plot(
     self: History,
-    ax=None,  # matplotlib axes to draw in, else new ones
+    ax: object = None,  # matplotlib axes to draw in, else new ones
     **options,  # passed on to ax.plot
-):
+) -> object:  # the axes
     "Draw the test loss by epoch, on a logarithmic scale; return the axes."
     import matplotlib.pyplot as plt
 
@@ -93,7 +94,8 @@ def pca_error(
 
 # %% ../nbs/25_history.ipynb #cfd4ef2d
 def references(
-    model,  # a trained model; its latent_dim, if it has one, is the number of PCA's components
+    # a trained model; its latent_dim, if it has one, is the number of PCA's components
+    model: nn.Module,
     x: torch.Tensor,  # (n, d) training images
     x_test: torch.Tensor,  # (m, d) test images
     protocol: str = None,  # 'paper': no PCA
@@ -130,3 +132,4 @@ def problem_of(
             f'{ended}, above that of PCA with as many numbers ({pca:.4g}): '
             'train for more epochs, or use PCA, which takes a second'
         )
+    return None
