@@ -25,14 +25,14 @@ def reach(
         for row in x:
             slopes = torch.autograd.grad(layer(row[None]).sum(), parameters, allow_unused=True)
             total += sum(slope.abs().sum().item() for slope in slopes if slope is not None)
-    return total / (len(x) * layer.out_features)
+    return float(total / (len(x) * layer.out_features))
 
 # %% ../nbs/26_rates.ipynb #ab5ae4ba
 LEARNING_RATES = {name: record.lr for name, record in RECORDS.items()}
 
 # %% ../nbs/26_rates.ipynb #b18323b8
 def default_lr(
-    model,  # an AutoEncoder, or any module
+    model: object,  # an AutoEncoder, or any module
     optimizer: str = 'adam',  # a name in OPTIMIZERS
 ) -> float:  # highest learning rate of the one-cycle schedule; the lowest of all if unknown
     "Return the learning rate for the model's layer; `ValueError` for SGD, which has none."
