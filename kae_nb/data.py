@@ -367,7 +367,8 @@ def from_arrays(
     y_train: object = None,  # (n,) labels, whole numbers or texts; None for images without labels
     x_test: object = None,  # test images, else a fifth of x_train is held out
     y_test: object = None,  # (m,) their labels
-    image_shape: tuple = None,  # (height, width) or (3, height, width) of rows (n, d), to draw them
+    # (height, width) or (3, height, width) of rows (n, d), to draw them
+    image_shape: tuple = None,
     classes: Iterable = None,  # what labels 0, 1, … stand for, else the labels themselves
     name: str = 'arrays',  # for titles and result rows
     seed: int = 0,  # of what is held out
