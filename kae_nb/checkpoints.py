@@ -98,6 +98,8 @@ def _differences(there, here):
         f'{name} is {there.get(name)!r} there and {here.get(name)!r} here'
         for name in {**there, **here}
         if there.get(name) != here.get(name)
+        # what an earlier version did not know was off
+        and (name in there or here[name])
     ]
 
 

@@ -37,7 +37,7 @@ def check_rate(
 ) -> float:  # the value as a float
     "Return the number; `TypeError` if it is none, `ValueError` if it is out of range."
     try:
-        rate = float(value)
+        rate = float(None if isinstance(value, bool) else value)
     except (TypeError, ValueError):
         raise TypeError(f'{name} must be a number, got {value!r}') from None
     if not math.isfinite(rate) or rate > most or rate < 0 or (rate == 0 and not zero):

@@ -66,7 +66,10 @@ def find_layer(
     if callable(layer):
         return layer
     if not isinstance(layer, str) or ':' not in layer:
-        return lookup(LAYERS, layer, 'layer')
+        try:
+            return lookup(LAYERS, layer, 'layer')
+        except ValueError as error:
+            raise ValueError(f"{error}; a class of your own is 'module:Class'") from None
     module, _, name = layer.partition(':')
     try:
         with current_folder_importable():

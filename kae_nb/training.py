@@ -28,6 +28,7 @@ from .data import Dataset
 from .files import fingerprint
 from .history import History, problem_of, references
 from .layer import evaluation_mode
+from .layers import LAYERS
 from kae_nb.machine import (
     check_compiler,
     check_device,
@@ -270,7 +271,7 @@ class _Bar(tqdm):
 def _bar(state, x, settings, progress):
     "The progress bar of a training."
     total = settings['epochs'] * len(x)
-    done = min(state.done * settings['batch_size'], total)
+    done = state.epoch * len(x) + state.step * settings['batch_size']
     scale = dict(unit=' images', unit_scale=True)
     return _Bar(total=total, initial=done, disable=not progress, leave=None, **scale)
 
@@ -542,6 +543,9 @@ def fit(
     x, x_test = placed(model, dataset, device, settings['compile'])
     run = dict(settings, model=repr(model))
     del run['compile']  # which changes how it is computed, not what
+    options = getattr(model, 'layer_options', None)
+    if options and model.layer not in {*LAYERS, *LAYERS.values()}:
+        run['layer_options'] = repr(options)  # ours tell theirs in the model's repr
     if checkpoint is not None:
         run.update(data=fingerprint(x), test_data=fingerprint(x_test))
     held = checkpoints_in(checkpoint, run, check_flag('resume', resume), checkpoint_seconds)
