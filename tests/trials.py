@@ -32,6 +32,7 @@ import tqdm as bars
 
 import kae_nb
 from kae_nb import experiments, runs
+from kae_nb import store as results
 from kae_nb.autoencoder import AutoEncoder
 from kae_nb.benchmarks import kae_bench
 from kae_nb.demo import kae_demo
@@ -677,7 +678,7 @@ def files_for_calls(folder):
     def save(name, table):
         rest = gzip.compress(table.to_csv(index=False).encode(), mtime=0)[10:]
         (folder / f'{name}.csv.gz').write_bytes(
-            experiments._header(experiments.hashlib.sha256(rest).hexdigest()) + rest
+            results._header(results.hashlib.sha256(rest).hexdigest()) + rest
         )
 
     frame.drop(columns='recall_at_10').to_csv(folder / 'plain.csv.gz')
