@@ -10,7 +10,7 @@ top = Path(__file__).resolve().parent.parent
 
 def problems():
     "What is wrong with the pages, one line each."
-    for notebook in sorted((top / 'nbs').glob('*.ipynb')):
+    for notebook in sorted((top / 'nbs').glob('[!_]*.ipynb')):  # the others are drafts
         cells = json.loads(notebook.read_text(encoding='utf-8'))['cells']
         title = (
             ''.join(cells[0]['source']).splitlines()[0].removeprefix('# ')
