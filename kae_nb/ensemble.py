@@ -4,7 +4,7 @@
 
 # %% auto #0
 __all__ = ['stack_tensors', 'WideLayer', 'EachLayer', 'is_wide', 'attributes_of', 'check_alike', 'stack', 'unstack',
-           'grouped_optimizer', 'SigmoidError', 'losses_of', 'check_stack', 'memory_of', 'Member', 'fit_many']
+           'grouped_optimizer', 'SigmoidLoss', 'stacked_losses', 'check_stack', 'memory_of', 'Member', 'fit_many']
 
 # %% ../nbs/28_ensemble.ipynb #ed139546
 import copy, math, warnings
@@ -27,7 +27,7 @@ from .history import History, problem_of, references
 from .layer import BasisLayer, tracing
 from .machine import compile_anew, few_threads, kept_generators
 from .training import OPTIMIZERS, check_trainable, complete_settings, fit, highest_rates
-from .training import image_orders, placed, train
+from .training import State, image_orders, images_for, train
 from .data import Dataset
 
 # %% ../nbs/28_ensemble.ipynb #241334a3
@@ -40,8 +40,8 @@ def stack_tensors(
         own = [module.get_submodule(path) for module in modules]
         for name, tensor in part._parameters.items():
             if tensor is not None:
-                both = torch.stack([getattr(module, name).detach() for module in own])
-                part._parameters[name] = nn.Parameter(both, tensor.requires_grad)
+                numbers = torch.stack([getattr(module, name).detach() for module in own])
+                part._parameters[name] = nn.Parameter(numbers, tensor.requires_grad)
         for name, tensor in part._buffers.items():
             if tensor is not None:
                 part._buffers[name] = torch.stack([getattr(module, name) for module in own])
@@ -250,7 +250,7 @@ def grouped_optimizer(
     return optimizer
 
 # %% ../nbs/28_ensemble.ipynb #eaf592db
-class SigmoidError(torch.autograd.Function):
+class SigmoidLoss(torch.autograd.Function):
     "Mean squared difference (models,) of σ(features·weightᵀ + constant) and x (batch, d)."
 
     @staticmethod
@@ -276,7 +276,7 @@ class SigmoidError(torch.autograd.Function):
         ), None
 
 # %% ../nbs/28_ensemble.ipynb #538ca682
-def losses_of(
+def stacked_losses(
     together: nn.Module,  # what stack returned
     batch: torch.Tensor,  # (batch, d), or (models, batch, d) if every model has its own
 ) -> torch.Tensor:  # (models,)
@@ -289,7 +289,7 @@ def losses_of(
     features, weight, constant = decoder[-2].parts(z)
     if constant is None:
         constant = weight.new_zeros(weight.shape[:2])
-    return SigmoidError.apply(features, weight, constant, batch)
+    return SigmoidLoss.apply(features, weight, constant, batch)
 
 # %% ../nbs/28_ensemble.ipynb #3d5536e9
 def _distances(stacked, own):
@@ -326,12 +326,12 @@ def _trial(models, batch):
     "How far, and how large: values (2, k, models) and slopes (2, k, models) of copies of models."
     rows = batch if batch.ndim == 3 else [batch] * len(models)
     alone, together = copy.deepcopy(models), _stack(copy.deepcopy(models), False).train()
-    losses, stacked_losses = _losses_alone(alone, rows), losses_of(together, batch)
+    losses, together_losses = _losses_alone(alone, rows), stacked_losses(together, batch)
     sum(losses).backward()
-    stacked_losses.sum().backward()
+    together_losses.sum().backward()
     with torch.no_grad():
         outputs = [model.eval()(own) for model, own in zip(alone, rows)]
-        pairs = [(stacked_losses, losses), (together.eval()(batch), outputs)]
+        pairs = [(together_losses, losses), (together.eval()(batch), outputs)]
     own = zip(*(model.buffers() for model in alone), strict=True)
     pairs += zip(together.buffers(), own, strict=True)
     own = zip(*([p.grad for p in model.parameters()] for model in alone), strict=True)
@@ -458,20 +458,23 @@ def _train_some(make, sample, dataset, x, x_test, group, orders, folders, option
             )
         del models  # their memory
         return _train_each(make, dataset, x.device, group, orders, folders, options)
-    apart = 'compile', 'restore_best'
-    run = dict(
-        settings=[{name: s[name] for name in s if name not in apart} for s in group],
-        orders=orders,
-        model=repr(sample),
-        restore_best=group[0]['restore_best'],
-    )
+    run = _about(group, orders, sample)
     if folders[0] is not None:
         run.update(data=fingerprint(x), test_data=fingerprint(x_test))
     seconds, resume = options['checkpoint_seconds'], options['resume']
-    with checkpoints_in(folders[0], run, resume, seconds) as kept:
-        return _train_group(together, models, x, x_test, group, orders, kept, options['progress'])
+    with checkpoints_in(folders[0], run, resume, seconds) as found:
+        progress = options['progress']
+        return _train_group(together, models, x, x_test, group, orders, found, progress)
 
 
+def _about(group, orders, sample):
+    "What tells the training of a group from any other, for its checkpoints."
+    apart = 'compile', 'restore_best'
+    settings = [{name: s[name] for name in s if name not in apart} for s in group]
+    best = group[0]['restore_best']
+    return dict(settings=settings, orders=orders, model=repr(sample), restore_best=best)
+
+# %% ../nbs/28_ensemble.ipynb #6e15e326
 def _train_each(make, dataset, device, group, orders, folders, options):
     "Train a model for each of a list of settings by `fit`; fewer after Ctrl-C."
     members, problem = [], None
@@ -492,7 +495,7 @@ def _train_each(make, dataset, device, group, orders, folders, options):
         raise problem
     return members
 
-
+# %% ../nbs/28_ensemble.ipynb #e0c1c55c
 def _orders(n, seeds, shuffle):
     "The orders of the images, epoch by epoch: (n,) or None for all models, or (models, n)."
     own = {seed: image_orders(n, seed, shuffle) for seed in seeds}
@@ -502,30 +505,36 @@ def _orders(n, seeds, shuffle):
         order = {seed: next(following) for seed, following in own.items()}
         yield torch.stack([order[seed] for seed in seeds])
 
-
-def _losses_function(together, settings):
+# %% ../nbs/28_ensemble.ipynb #8e1f03a4
+def _stacked_loss_function(together, settings):
     "The function of a batch that returns each model's loss, compiled where it can be."
 
     def loss_of(batch):
         with torch.autocast(
             batch.device.type, torch.bfloat16, enabled=settings['mixed_precision']
         ):
-            return losses_of(together, batch)
+            return stacked_losses(together, batch)
 
     each = any(isinstance(part, EachLayer) for part in together.modules())
     return compile_anew(loss_of, dynamic=False) if settings['compile'] and not each else loss_of
 
 
-def _train_group(together, models, x, x_test, group, orders, kept, progress):
-    "Train models for a list of settings, stacked, at once; return the members."
-    settings, found = group[0], kept.found if kept else None
-    own = [highest_rates(model, x, s) for model, s in zip(models, group)] if not found else None
-    rates = found[1]['rates'] if found else own
+def _state(together, models, x, group, checkpoints):
+    "Where the training of a group begins."
+    settings, found = group[0], checkpoints.found if checkpoints else None
+    if found:
+        rates = found[1]['rates']
+    else:
+        rates = [highest_rates(model, x, s) for model, s in zip(models, group)]
     decays = [s['weight_decay'] for s in group]
     optimizer = grouped_optimizer(settings['optimizer'], together.parameters(), rates, decays)
-    live = dict(together.named_parameters()) | dict(together.named_buffers())
-    loss_of = _losses_function(together, settings)
-    following = _orders(len(x), orders, settings['shuffle'])
+    named = dict(together.named_parameters()) | dict(together.named_buffers())
+    return State(named, optimizer, math.ceil(len(x) / settings['batch_size']), rates)
+
+
+def _train_group(together, models, x, x_test, group, orders, checkpoints, progress):
+    "Train models for a list of settings, stacked, at once; return the members."
+    settings = group[0]
 
     def test():
         together.eval()
@@ -534,17 +543,15 @@ def _train_group(together, models, x, x_test, group, orders, kept, progress):
         together.train()
         return [mean_error(row, settings['protocol']) for row in errors]
 
+    state = _state(together, models, x, group, checkpoints)
+    loss_of = _stacked_loss_function(together, settings)
+    following = _orders(len(x), orders, settings['shuffle'])
     together.train()
     work = min(settings['batch_size'], len(x)) * sum(p.numel() for p in together.parameters())
     with few_threads(work):
-        history = train(
-            x, loss_of, test, optimizer, settings, following, live, kept, rates, progress
-        )
+        history = train(state, x, loss_of, test, following, settings, checkpoints, progress)
     unstack(together, models)
-    return [
-        _member(k, s, model, history, len(group))
-        for k, (s, model) in enumerate(zip(group, models))
-    ]
+    return [_member(k, s, models[k], history, len(group)) for k, s in enumerate(group)]
 
 
 def _member(k, settings, model, history, n):
@@ -561,9 +568,8 @@ def _member(k, settings, model, history, n):
 def fit_many(
     make: Callable,  # makes a model, without arguments; torch's seed is set before each call
     dataset: Dataset,  # a Dataset
-    seeds: int | Iterable = range(
-        10
-    ),  # of the models' first parameters and of the orders of the images
+    # of the models' first parameters and of the orders of the images
+    seeds: int | Iterable = range(10),
     epochs: int = 10,  # passes over the training images
     *,
     lr: float | Iterable = None,  # highest learning rate, or several to try each
@@ -593,7 +599,7 @@ def fit_many(
         for decay in _values('weight_decay', weight_decay)
         for seed in seeds
     ]
-    x, x_test = placed(sample, dataset, device, every[0]['compile'])
+    x, x_test = images_for(sample, dataset, device, every[0]['compile'])
     size = memory_of(sample, x[: every[0]['batch_size']].clone())
     at_once = max(1, int(check_rate('max_memory', max_memory) * 1e9 // size))
     members = []

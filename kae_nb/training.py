@@ -5,7 +5,7 @@
 # %% auto #0
 __all__ = ['OPTIMIZERS', 'RECIPES', 'one_cycle', 'complete_settings', 'image_orders', 'check_finite', 'State', 'tensors_of',
            'restore_tensors', 'keep_best', 'take_step', 'train', 'check_trainable', 'make_optimizer', 'highest_rates',
-           'placed', 'loss_function', 'fit']
+           'images_for', 'loss_function', 'fit']
 
 # %% ../nbs/27_training.ipynb #498b3316
 import math, sys, time, warnings
@@ -13,7 +13,7 @@ from pathlib import Path
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import asdict, dataclass, field
 from functools import partial
-from itertools import groupby
+from itertools import groupby, islice
 
 import torch
 import torch.nn.functional as F
@@ -139,53 +139,55 @@ def check_finite(
 # %% ../nbs/27_training.ipynb #ffc94223
 @dataclass
 class State:
-    "Where a training stands."
+    "Where a training stands: what it changes, and what its next step depends on."
 
-    n_steps: int  # in an epoch
-    done: int = 0  # steps
+    named: dict  # tensors by name that training changes: parameters and buffers
+    optimizer: torch.optim.Optimizer
+    steps_per_epoch: int
+    rates: list = None  # highest learning rates that the optimizer was made with
+    steps_done: int = 0
     seconds: float = 0.0  # that the epoch under way has taken
-    losses: torch.Tensor = None  # of an epoch's steps, (n_steps,) or (n_steps, models)
+    losses: torch.Tensor = None  # of an epoch's steps, (steps,) or (steps, models)
     history: History = field(default_factory=History)  # of the epochs that are done
     best: dict = field(default_factory=dict)  # tensors by name, of the best epoch so far
 
     @property
-    def epoch(self) -> int:
+    def epochs_done(self) -> int:
         "How many epochs are done."
-        return self.done // self.n_steps
+        return self.steps_done // self.steps_per_epoch
 
     @property
-    def step(self) -> int:
+    def step_in_epoch(self) -> int:
         "How many steps of the epoch under way are done."
-        return self.done % self.n_steps
+        return self.steps_done % self.steps_per_epoch
 
     def note(self, loss: torch.Tensor):
         "Keep the loss of a step, () or (models,), and count the step."
         if self.losses is None:
-            self.losses = loss.new_zeros(self.n_steps, *loss.shape)
-        self.losses[self.step] = loss.detach()
-        self.done += 1
+            self.losses = loss.new_zeros(self.steps_per_epoch, *loss.shape)
+        self.losses[self.step_in_epoch] = loss.detach()
+        self.steps_done += 1
 
-    def check_finite(self, lr: float, checkpoints: Checkpoints = None):
+    def check_losses(self, lr: float, checkpoints: Checkpoints = None):
         "`FloatingPointError` if the losses since the last whole epoch are lost."
-        if self.step:
-            check_finite(self.losses[: self.step], f'epoch {self.epoch + 1}', lr, checkpoints)
+        if self.step_in_epoch:
+            under_way = self.losses[: self.step_in_epoch]
+            check_finite(under_way, f'epoch {self.epochs_done + 1}', lr, checkpoints)
         else:
-            check_finite(self.losses, f'epoch {self.epoch}', lr, checkpoints)
+            check_finite(self.losses, f'epoch {self.epochs_done}', lr, checkpoints)
 
 # %% ../nbs/27_training.ipynb #163b2c96
 def tensors_of(
     state: State,  # where the training stands
-    live: dict,  # tensors by name that training changes: parameters and buffers
-    optimizer: torch.optim.Optimizer,
 ) -> dict:  # tensors by name
     "Return all tensors that the next step depends on, random number generators included."
-    parameters = [p for group in optimizer.param_groups for p in group['params']]
-    found = {f'model.{name}': tensor for name, tensor in live.items()}
+    parameters = [p for group in state.optimizer.param_groups for p in group['params']]
+    found = {f'model.{name}': tensor for name, tensor in state.named.items()}
     for i, p in enumerate(parameters):
-        of_parameter = optimizer.state[p].items()
-        found |= {f'optimizer.{i}.{name}': v for name, v in of_parameter if torch.is_tensor(v)}
+        averages = state.optimizer.state[p].items()
+        found |= {f'optimizer.{i}.{name}': v for name, v in averages if torch.is_tensor(v)}
     found |= {f'best.{name}': tensor for name, tensor in state.best.items()}
-    if state.step:
+    if state.step_in_epoch:
         found['losses'] = state.losses
     found['random.cpu'] = torch.get_rng_state()
     if any(p.is_cuda for p in parameters):
@@ -195,21 +197,19 @@ def tensors_of(
 # %% ../nbs/27_training.ipynb #2f8d516e
 def restore_tensors(
     tensors: dict,  # as from tensors_of
-    state: State,  # is given its losses and its best parameters
-    live: dict,  # tensors by name; overwritten
-    optimizer: torch.optim.Optimizer,  # overwritten
+    state: State,  # whose tensors and optimizer are overwritten
 ):
     "Put the tensors of a checkpoint back to where they came from."
-    parameters = [p for group in optimizer.param_groups for p in group['params']]
+    parameters = [p for group in state.optimizer.param_groups for p in group['params']]
     with torch.no_grad():
-        for name, tensor in live.items():
+        for name, tensor in state.named.items():
             tensor.copy_(tensors[f'model.{name}'])
     device = parameters[0].device
     for name, tensor in tensors.items():
         kind, _, rest = name.partition('.')
         if kind == 'optimizer':
             i, _, key = rest.partition('.')
-            optimizer.state[parameters[int(i)]][key] = tensor.to(device, copy=True)
+            state.optimizer.state[parameters[int(i)]][key] = tensor.to(device, copy=True)
         elif kind == 'best':
             state.best[rest] = tensor.to(device)
         elif kind == 'losses':
@@ -271,23 +271,27 @@ class _Bar(tqdm):
 def _bar(state, x, settings, progress):
     "The progress bar of a training."
     total = settings['epochs'] * len(x)
-    done = state.epoch * len(x) + state.step * settings['batch_size']
+    done = state.epochs_done * len(x) + state.step_in_epoch * settings['batch_size']
     scale = dict(unit=' images', unit_scale=True)
     return _Bar(total=total, initial=done, disable=not progress, leave=None, **scale)
 
 # %% ../nbs/27_training.ipynb #5292653b
-def _batches(x, order, batch_size, first):
-    "The batches of an epoch, from one of them on."
-    order = None if order is None else order.to(x.device)
-    for start in range(first * batch_size, len(x), batch_size):
-        rows = slice(start, start + batch_size)
-        yield x[rows] if order is None else x[order[..., rows]]
+def _batches(x, orders, batch_size, done):
+    "The batches of all epochs but those that are done; all orders are drawn."
+    step = 0
+    for order in orders:
+        order = None if order is None else order.to(x.device)
+        for start in range(0, len(x), batch_size):
+            rows = slice(start, start + batch_size)
+            if step >= done:
+                yield x[rows] if order is None else x[order[..., rows]]
+            step += 1
 
 # %% ../nbs/27_training.ipynb #98264d60
-def _end_epoch(state, x, test, optimizer, settings, live, checkpoints):
+def _end_epoch(state, x, test, settings, checkpoints):
     "Write the losses and seconds of an epoch that is done into the history."
-    state.check_finite(settings['lr'], checkpoints)
-    drop_denormals(optimizer)
+    state.check_losses(settings['lr'], checkpoints)
+    drop_denormals(state.optimizer)
     sizes = [len(rows) for rows in x.split(settings['batch_size'])]
     weights = torch.tensor(sizes, device=x.device) / len(x)
     weights = weights.view(-1, *[1] * (state.losses.ndim - 1))
@@ -296,84 +300,75 @@ def _end_epoch(state, x, test, optimizer, settings, live, checkpoints):
     state.seconds = 0.0
     state.history.test_loss.append(test())
     if settings['restore_best']:
-        keep_best(state.best, live, state.history.test_loss)
+        keep_best(state.best, state.named, state.history.test_loss)
 
 # %% ../nbs/27_training.ipynb #7578f95b
-def _finished(state, settings, live, checkpoints):
+def _go_on(state, checkpoints):
+    "Put a training where its last checkpoint stands, if there is one."
+    if checkpoints and checkpoints.found:
+        tensors, about = checkpoints.found
+        state.steps_done, state.seconds = about['done'], about['seconds']
+        state.history = History(**about['history'])
+        restore_tensors(tensors, state)
+
+
+def _save(state, settings, checkpoints):
+    "Write a checkpoint of where a training stands."
+    state.check_losses(settings['lr'], checkpoints)
+    about = dict(done=state.steps_done, seconds=state.seconds, rates=state.rates)
+    about['history'] = asdict(state.history)
+    checkpoints.save(state.steps_done, tensors_of(state), about)
+
+
+def _finished(state, settings, checkpoints):
     "The history of a training that has ended, with the best parameters back in place if asked."
-    history, steps = state.history, settings['epochs'] * state.n_steps
-    history.interrupted = state.done < steps
+    history, steps = state.history, settings['epochs'] * state.steps_per_epoch
+    history.interrupted = state.steps_done < steps
     if history.interrupted:
-        goes_on = (
-            'resume=True goes on from here' if checkpoints else 'the model is as far as it came'
-        )
-        where = f'in epoch {state.epoch + 1} of {settings["epochs"]}'
-        print(
-            f'interrupted after step {state.done:,} of {steps:,}, {where}; {goes_on}',
-            file=sys.stderr,
-        )
+        now = 'resume=True goes on from here' if checkpoints else 'the model is as far as it came'
+        where = f'step {state.steps_done:,} of {steps:,}, in epoch {state.epochs_done + 1}'
+        print(f'interrupted after {where} of {settings["epochs"]}; {now}', file=sys.stderr)
     elif settings['restore_best']:
         with torch.no_grad():
-            for name, tensor in live.items():
+            for name, tensor in state.named.items():
                 tensor.copy_(state.best[name])
     return history
 
 # %% ../nbs/27_training.ipynb #5f3c80d9
 def train(
+    state: State,  # at its start, or anywhere
     x: torch.Tensor,  # (n, d) training images, on the device
     # a batch (batch, d) -> its mean loss (), or one for each of several models (models,)
     loss_of: Callable,
     test: Callable,  # called after each epoch; returns the test loss, a number or a list of them
-    optimizer: torch.optim.Optimizer,  # 'initial_lr' in its groups is the highest rate
-    settings: dict,  # complete_settings
     orders: Iterable,  # an iterator like image_orders; its orders may be (models, n)
-    live: dict,  # tensors by name that training changes: parameters and buffers
+    settings: dict,  # complete_settings
     checkpoints: Checkpoints = None,  # Checkpoints that hold their folder, or None
-    rates: list = None,  # what the optimizer was made with, for the checkpoints
     progress: bool = True,  # show a progress bar
 ) -> History:  # entries are numbers, or lists of numbers for several models
     "Train to the last epoch, or until Ctrl-C, from the last checkpoint if there is one."
-    epochs, batch_size = settings['epochs'], settings['batch_size']
-    state = State(math.ceil(len(x) / batch_size))
-    steps = epochs * state.n_steps
-    if checkpoints and checkpoints.found:
-        tensors, kept = checkpoints.found
-        state.done, state.seconds = kept['done'], kept['seconds']
-        state.history = History(**kept['history'])
-        restore_tensors(tensors, state, live, optimizer)
-
-    def save():
-        state.check_finite(settings['lr'], checkpoints)
-        about = dict(done=state.done, seconds=state.seconds, history=asdict(state.history))
-        checkpoints.save(state.done, tensors_of(state, live, optimizer), dict(about, rates=rates))
-
+    _go_on(state, checkpoints)
+    steps = settings['epochs'] * state.steps_per_epoch
+    orders = islice(orders, settings['epochs'])
+    batches = _batches(x, orders, settings['batch_size'], state.steps_done)
     with kept_memory(), interruption() as interrupted, _bar(state, x, settings, progress) as bar:
-        for epoch, order in zip(range(epochs), orders):
-            if epoch < state.epoch:
-                continue  # done before; its order had to be drawn
-            start = time.perf_counter() - state.seconds
-            for batch in _batches(x, order, batch_size, state.step):
-                rate = one_cycle(state.done / steps) if settings['one_cycle'] else 1
-                loss = take_step(batch, loss_of, optimizer, rate)
-                state.note(loss)
-                bar.count(batch, loss)
-                if state.step and (interrupted() or (checkpoints and checkpoints.due())):
-                    state.seconds = time.perf_counter() - start
-                    if checkpoints:
-                        save()
-                    if interrupted():
-                        break
-            if state.step:
+        start = time.perf_counter()
+        for batch in batches:
+            rate = one_cycle(state.steps_done / steps) if settings['one_cycle'] else 1
+            loss = take_step(batch, loss_of, state.optimizer, rate)
+            state.note(loss)
+            bar.count(batch, loss)
+            state.seconds += time.perf_counter() - start
+            if not state.step_in_epoch:
+                _end_epoch(state, x, test, settings, checkpoints)
+                bar.tell(test_mse=torch.tensor(state.history.test_loss[-1]).mean())
+            stop = interrupted() or state.steps_done == steps
+            if checkpoints and (stop or checkpoints.due()):
+                _save(state, settings, checkpoints)
+            if stop:
                 break
-            state.seconds = time.perf_counter() - start
-            _end_epoch(state, x, test, optimizer, settings, live, checkpoints)
-            bar.tell(test_mse=torch.tensor(state.history.test_loss[-1]).mean())
-            if checkpoints and (checkpoints.due() or interrupted() or state.epoch == epochs):
-                save()
-            if interrupted():
-                break
-        history = _finished(state, settings, live, checkpoints)
-    return history
+            start = time.perf_counter()
+        return _finished(state, settings, checkpoints)
 
 # %% ../nbs/27_training.ipynb #6eb457f7
 def _check_model(model):
@@ -468,7 +463,7 @@ def highest_rates(
     return layer_rates(model, x, settings['lr'])
 
 # %% ../nbs/27_training.ipynb #e661b685
-def placed(
+def images_for(
     model: nn.Module,  # moved to the device
     dataset: Dataset,  # a Dataset
     device: str | torch.device = None,  # where to train; the model's own device if None
@@ -500,14 +495,15 @@ def loss_function(
     return compile_anew(loss_of, dynamic=False) if settings['compile'] else loss_of
 
 # %% ../nbs/27_training.ipynb #1b851f5a
-def _train_one(model, x, x_test, settings, kept, progress):
+def _train_one(model, x, x_test, settings, checkpoints, progress):
     "Train one model, from the checkpoint that was found, if any; return its history."
-    found = kept.found if kept else None
+    found = checkpoints.found if checkpoints else None
     rates = found[1]['rates'] if found else highest_rates(model, x, settings)
-    optimizer = make_optimizer(model, settings, rates)
-    orders = image_orders(len(x), settings['seed'], settings['shuffle'])
-    live = dict(model.named_parameters()) | dict(model.named_buffers())
+    named = dict(model.named_parameters()) | dict(model.named_buffers())
+    steps = math.ceil(len(x) / settings['batch_size'])
+    state = State(named, make_optimizer(model, settings, rates), steps, rates)
     loss_of = loss_function(model, settings)
+    orders = image_orders(len(x), settings['seed'], settings['shuffle'])
 
     def test():
         return mean_error(reconstruction_errors(model, x_test), settings['protocol'])
@@ -516,9 +512,7 @@ def _train_one(model, x, x_test, settings, kept, progress):
     with few_threads(work):
         model.train()
         try:
-            return train(
-                x, loss_of, test, optimizer, settings, orders, live, kept, rates, progress
-            )
+            return train(state, x, loss_of, test, orders, settings, checkpoints, progress)
         finally:
             model.eval()
 
@@ -540,7 +534,7 @@ def fit(
     check_trainable(model, dataset)
     settings = complete_settings(model, epochs, **kwargs)
     checkpoint_seconds = check_rate('checkpoint_seconds', checkpoint_seconds, zero=True)
-    x, x_test = placed(model, dataset, device, settings['compile'])
+    x, x_test = images_for(model, dataset, device, settings['compile'])
     run = dict(settings, model=repr(model))
     del run['compile']  # which changes how it is computed, not what
     options = getattr(model, 'layer_options', None)

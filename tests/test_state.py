@@ -150,8 +150,8 @@ ensemble.check_alike([model, other])
 ensemble.stack([model, other], batch=x)
 ensemble.unstack(ensemble.stack([model, other]), [model, other])
 ensemble.grouped_optimizer('adam', [torch.zeros(2, 3, requires_grad=True)], [[1e-3], [1e-3]], [0., 0.])
-ensemble.SigmoidError.apply(torch.zeros(2, 5, 3), torch.zeros(2, 4, 3), torch.zeros(2, 4), torch.zeros(5, 4))
-ensemble.losses_of(ensemble.stack([model, other]), x)
+ensemble.SigmoidLoss.apply(torch.zeros(2, 5, 3), torch.zeros(2, 4, 3), torch.zeros(2, 4), torch.zeros(5, 4))
+ensemble.stacked_losses(ensemble.stack([model, other]), x)
 ensemble.check_stack([model, other], x)
 ensemble.memory_of(model, x)
 ensemble.Member(0, 1e-3, 0., model, history)
@@ -335,16 +335,16 @@ within(machine.kept_memory())
 training.one_cycle(0.5)
 checks.check_rate('lr', 1e-3)
 training.complete_settings(model)
-training.State(3)
+training.State({}, None, 3)
 training.check_finite(torch.zeros(3), 'epoch 1', 0.1)
-training.tensors_of(training.State(3), {'w': weight}, torch.optim.SGD([weight], 0.1))
-training.restore_tensors({'model.w': weight.detach(), 'random.cpu': torch.get_rng_state()}, training.State(3), {'w': weight}, torch.optim.SGD([weight], 0.1))
+training.tensors_of(training_state())
+training.restore_tensors({'model.w': torch.zeros(()), 'random.cpu': torch.get_rng_state()}, training_state())
 training.take_step(x, lambda batch: (batch.mean() - weight)**2, torch.optim.SGD([dict(params=[weight], initial_lr=0.1)], 0.1), 1.)
-training.placed(model, digits)
+training.images_for(model, digits)
 training.loss_function(model, training.complete_settings(model))(x)
 next(training.image_orders(10, 0, True))
 training.keep_best({}, {'x': x}, [0.1])
-training.train(x, lambda batch: (batch.mean() - weight)**2, lambda: 0.1, torch.optim.SGD([dict(params=[weight], initial_lr=0.1)], 0.1), training.complete_settings(model, 1), training.image_orders(len(x), 0, True), {'w': weight}, progress=False)
+training.train(training_state(), x, lambda batch: (batch.mean() - weight)**2, lambda: 0.1, training.image_orders(len(x), 0, True), training.complete_settings(model, 1), progress=False)
 training.check_trainable(model, digits)
 within(machine.few_threads(1))
 machine.check_compiler('cuda')
@@ -548,6 +548,13 @@ def within(block):
         pass
 
 
+def training_state():
+    "A training of one number, at its start."
+    weight = torch.zeros((), requires_grad=True)
+    optimizer = torch.optim.SGD([dict(params=[weight], initial_lr=0.1)], 0.1)
+    return importlib.import_module('kae_nb.training').State({'w': weight}, optimizer, 3)
+
+
 @pytest.fixture
 def unusual(tmp_path, monkeypatch):
     "A process that is not as Python starts it, so that nothing is as it was by chance."
@@ -603,6 +610,7 @@ def test_leaves_all_as_it_was(line, things, unusual):
         'sys': sys,
         'Path': Path,
         'within': within,
+        'training_state': training_state,
         'raises': pytest.raises,
         'generator': torch.Generator().manual_seed(0),
         'weight': torch.zeros((), requires_grad=True),
