@@ -138,7 +138,7 @@ def _check_layer_name(name, layer):
     if layer is None and ':' in name and module not in sys.modules:
         raise ValueError(
             f'its layer is {name!r}, of a module that is not imported: '
-            f'import it, or say layer={name!r} if you trust it'
+            f'import it, or say layer={name!r} (--layer {name}) if you trust it'
         )
     find_layer(name)
 

@@ -537,9 +537,10 @@ def plot_recall(
     "Draw recall by the number of neighbors; return the axes."
     import matplotlib.pyplot as plt
 
+    check_models(curves)
     if ax is None:
         ax = plt.subplots(figsize=(6, 3.2))[1]
-    for name, curve in check_models(curves).items():
+    for name, curve in curves.items():
         ax.plot(range(1, len(curve) + 1), curve, label=plain(name))
     if n:
         ax.plot([1, len(curve)], [1 / n, len(curve) / n], color='0.7', ls='--', label='chance')
