@@ -11,7 +11,7 @@ from fastcore.basics import patch
 from torch import nn
 
 from .checks import check_flag, check_size
-from .layer import BasisLayer, Expansion, LayerRecord, tracing
+from .layer import BasisLayer, LayerRecord, expansion, tracing
 
 # %% ../nbs/13_fourier.ipynb #16ec8004
 def harmonics(
@@ -48,7 +48,7 @@ class FourierLayer(BasisLayer):
 
     def basis(self, x: torch.Tensor) -> torch.Tensor:
         "cos x, sin x, …, cos Gx, sin Gx: (…, in_features) -> (…, 2·grid_size, in_features)."
-        return Expansion.apply(x, self.expand, self.slope)
+        return expansion(x, self.expand, self.slope)
 
     def extra_repr(self) -> str:
         return f'{super().extra_repr()}, grid_size={self.grid_size}'

@@ -12,7 +12,7 @@ from fastcore.basics import patch
 from torch import nn
 
 from .checks import check_size
-from .layer import BasisLayer, Expansion, LayerRecord
+from .layer import BasisLayer, LayerRecord, expansion
 from .spline import check_range, silu_slope
 
 # %% ../nbs/15_radial.ipynb #84e7126c
@@ -44,7 +44,7 @@ class RadialLayer(BasisLayer):
 
     def basis(self, x: torch.Tensor) -> torch.Tensor:
         "SiLU(x), b₁(x), …: (…, in_features) -> (…, 1 + grid_size, in_features)."
-        return Expansion.apply(x, self.expand, self.slope)
+        return expansion(x, self.expand, self.slope)
 
     def _load_from_state_dict(self, state, prefix, *args):
         *_, errors = args

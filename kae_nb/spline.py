@@ -14,7 +14,7 @@ from fastcore.basics import patch
 from torch import nn
 
 from .checks import check_size
-from .layer import BasisLayer, Expansion, LayerRecord
+from .layer import BasisLayer, LayerRecord, expansion
 
 # %% ../nbs/12_spline.ipynb #aa2d02df
 def cut_off_powers(
@@ -215,7 +215,7 @@ def basis(
 ) -> torch.Tensor:  # (…, 1 + grid_size + spline_order, in_features)
     "Return SiLU(x), B₁(x), B₂(x), …"
     if self.uniform:
-        return Expansion.apply(x, self.expand, self.slope)
+        return expansion(x, self.expand, self.slope)
     splines = cox_de_boor(x, self.grid, self.spline_order).to(x.dtype)
     return torch.cat([F.silu(x).unsqueeze(-2), splines], -2)
 

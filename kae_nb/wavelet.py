@@ -5,7 +5,8 @@
 # %% auto #0
 __all__ = ['N_WORK', 'ALLOCATE', 'WAVELETS', 'PIECE', 'LAYER', 'scaled_product', 'gaussian_exponent', 'exponential',
            'mexican_hat', 'morlet', 'dog', 'meyer', 'shannon', 'piece_size', 'scratch', 'wavelet_sum',
-           'wavelet_sum_backward', 'one_by_one', 'WaveletSumBackward', 'WaveletSum', 'WaveletLayer', 'from_wavkan']
+           'wavelet_sum_backward', 'one_by_one', 'WaveletSumBackward', 'WaveletSum', 'ForwardWaveletSum',
+           'WaveletLayer', 'from_wavkan']
 
 # %% ../nbs/14_wavelet.ipynb #d40e5c56
 import math
@@ -17,7 +18,7 @@ from fastcore.basics import patch
 from torch import Tensor, nn
 
 from .checks import check_size, lookup
-from .layer import LayerRecord, check_input
+from .layer import LayerRecord, check_input, going_forward
 from .machine import check_device, check_dtype, check_memory
 
 # %% ../nbs/14_wavelet.ipynb #32e53ff7
@@ -289,7 +290,8 @@ class WaveletSumBackward(torch.autograd.Function):
     def backward(ctx, *g: Tensor):
         "`NotImplementedError`."
         raise NotImplementedError(
-            'WaveletLayer has no second derivatives: its gradients cannot be differentiated again'
+            'WaveletLayer has no second derivatives by going backward twice; '
+            'torch.func.hessian, which goes forward over backward, has them'
         )
 
 # %% ../nbs/14_wavelet.ipynb #012a980b
@@ -327,8 +329,30 @@ class WaveletSum(torch.autograd.Function):
     def backward(ctx, g: Tensor) -> tuple:
         "The four gradients; the formula of Meyer's slope is too long for the compiler to fuse."
         fused = torch.compiler.is_compiling() and ctx.wavelet != 'meyer'
-        gradients = _fused_backward if fused else WaveletSumBackward.apply
+        by_formula = fused or going_forward()
+        gradients = _fused_backward if by_formula else WaveletSumBackward.apply
         return *gradients(g, *ctx.saved_tensors, ctx.wavelet), None
+
+# %% ../nbs/14_wavelet.ipynb #7257b36c
+class ForwardWaveletSum(WaveletSum):
+    "`WaveletSum`, which can be differentiated forward too."
+
+    @staticmethod
+    def setup_context(ctx, inputs: tuple, output: object):
+        "Keep what came in, for both ways."
+        WaveletSum.setup_context(ctx, inputs, output)
+        ctx.save_for_forward(*inputs[:-1])
+
+    @staticmethod
+    def jvp(ctx, *tangents: Tensor) -> Tensor:
+        "How the sum moves with x and the parameters."
+        saved = zip(ctx.saved_tensors, tangents)
+        dx, dw, dt, ds = (torch.zeros_like(a) if t is None else t for a, t in saved)
+        x, weight, translation, scale = ctx.saved_tensors
+        u = (x[:, None, :] - translation) / scale
+        psi, slope = WAVELETS[ctx.wavelet][0](u, slope=True)
+        du = (dx[:, None, :] - dt - u * ds) / scale
+        return (dw * psi + weight * slope * du).sum(-1)
 
 # %% ../nbs/14_wavelet.ipynb #e4b9b9ab
 class WaveletLayer(nn.Module):
@@ -368,7 +392,8 @@ class WaveletLayer(nn.Module):
         far = torch.finfo(self.weight.dtype).max ** 0.4
         rows = x.reshape(-1, self.in_features).to(self.weight.dtype).clamp(-far, far)
         weight = self.amplitude() * self.weight
-        y = WaveletSum.apply(rows, weight, self.translation, self.scale, self.wavelet)
+        kind = ForwardWaveletSum if going_forward() else WaveletSum
+        y = kind.apply(rows, weight, self.translation, self.scale, self.wavelet)
         return self._normalized(y).reshape(*x.shape[:-1], self.out_features)
 
     def _normalized(self, y):
