@@ -16,7 +16,7 @@ from torch import nn
 
 from .checks import check_protocol, check_size
 from .files import read_tensors, write_tensors
-from .layers import LAYERS, find_layer, make_layer
+from .layers import LAYERS, make_layer
 from .machine import check_device, memory_of_device
 
 # %% ../nbs/23_autoencoder.ipynb #f51b3082
@@ -33,6 +33,8 @@ def check_widths(
 # %% ../nbs/23_autoencoder.ipynb #107c90df
 class AutoEncoder(nn.Module):
     "Encodes x (…, in_features) to latents (…, latent_dim), and decodes them to images in [0, 1]."
+
+    saved_options = 'in_features', 'latent_dim', 'hidden_dims', 'protocol'
 
     def __init__(
         self,
@@ -99,8 +101,9 @@ def save(
     path: str | Path,  # file to write, usually ….safetensors
 ):
     "Write the model to a file; `ValueError` if it cannot be described there, or `OSError`."
-    names = 'in_features', 'latent_dim', 'hidden_dims', 'protocol'
-    config = {name: getattr(self, name) for name in names}
+    config = {name: getattr(self, name) for name in self.saved_options}
+    if type(self) is not AutoEncoder:
+        config['model'] = type(self).__name__
     config['layer'] = _name_of(self.layer)
     config['layer_options'] = options = dict(self.layer_options)
     for name in ('device', 'dtype'):  # the file's numbers have a type, a device is chosen anew
@@ -140,7 +143,6 @@ def _check_layer_name(name, layer):
             f'its layer is {name!r}, of a module that is not imported: '
             f'import it, or say layer={name!r} (--layer {name}) if you trust it'
         )
-    find_layer(name)
 
 
 def _check_config(config, options, layer, n_tensors):
@@ -167,7 +169,9 @@ def load(
         warnings.simplefilter('always')
         tensors, config = read_tensors(path, key='kae_nb')
     try:
-        options = config.pop('layer_options')
+        kind, options = config.pop('model', 'AutoEncoder'), config.pop('layer_options')
+        if kind != cls.__name__:
+            raise ValueError(f'it holds a {kind}, which {kind}.load reads')
         _check_config(config, options, layer, len(tensors))
         with torch.random.fork_rng(devices=[]), torch.device('meta'):
             shapes = cls(**config, **options).state_dict()

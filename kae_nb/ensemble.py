@@ -25,9 +25,10 @@ from .coding import mean_error
 from .files import fingerprint
 from .history import History, problem_of, references
 from .layer import BasisLayer, tracing
+from .losses import LOSSES
 from .machine import compile_anew, few_threads, kept_generators
-from .training import OPTIMIZERS, check_trainable, complete_settings, fit, highest_rates
-from .training import State, image_orders, images_for, train
+from .training import OPTIMIZERS, State, check_latents, check_trainable, complete_settings
+from .training import fit, highest_rates, image_orders, images_for, prepare, train
 from .data import Dataset
 
 # %% ../nbs/28_ensemble.ipynb #241334a3
@@ -279,12 +280,14 @@ class SigmoidLoss(torch.autograd.Function):
 def stacked_losses(
     together: nn.Module,  # what stack returned
     batch: torch.Tensor,  # (batch, d), or (models, batch, d) if every model has its own
+    loss: str = 'mse',  # of pixels, a name in LOSSES
 ) -> torch.Tensor:  # (models,)
-    "Return the mean squared error of each model on the batch."
+    "Return the loss of each model on the batch."
     decoder = together.decoder if isinstance(together, AutoEncoder) else [None, None]
     fused = isinstance(decoder[-1], nn.Sigmoid) and isinstance(decoder[-2], WideLayer)
-    if not fused or tracing() or torch.is_autocast_enabled(batch.device.type):
-        return (together(batch).to(batch.dtype) - batch).square().mean((1, 2))
+    if loss != 'mse' or not fused or tracing() or torch.is_autocast_enabled(batch.device.type):
+        made = together(batch).to(batch.dtype)
+        return LOSSES[loss](made, batch.expand_as(made), reduction='none').mean((1, 2))
     z = decoder[:-2](together.encoder(batch))
     features, weight, constant = decoder[-2].parts(z)
     if constant is None:
@@ -446,10 +449,14 @@ def _train_some(make, sample, dataset, x, x_test, group, orders, folders, option
         models.append(make().to(x.device))
     if any(model is sample for model in models):
         raise ValueError('make must return a new model at every call, not the same one again')
+    for model in models:
+        prepare(model, x)
     batch = x[: min(group[0]['batch_size'], 64)]
     if len(set(orders)) > 1:  # each model has a batch of its own
         batch = batch.expand(len(models), *batch.shape)
     try:
+        if group[0]['neighbors'] or group[0]['latent_noise']:
+            raise ValueError('their loss looks at latents')
         together = stack(models, group[0]['compile'], batch)
     except ValueError as why:
         if len(models) > 1:
@@ -513,7 +520,7 @@ def _stacked_loss_function(together, settings):
         with torch.autocast(
             batch.device.type, torch.bfloat16, enabled=settings['mixed_precision']
         ):
-            return stacked_losses(together, batch)
+            return stacked_losses(together, batch, settings['loss'])
 
     each = any(isinstance(part, EachLayer) for part in together.modules())
     return compile_anew(loss_of, dynamic=False) if settings['compile'] and not each else loss_of
@@ -592,6 +599,7 @@ def fit_many(
     seconds = check_rate('checkpoint_seconds', checkpoint_seconds, zero=True)
     sample = _sample(make, seeds[0])
     check_trainable(sample, dataset)
+    check_latents(sample, complete_settings(sample, **kwargs))
     own = dict(epochs=epochs, shuffle=True if shuffle == 'shared' else shuffle, **kwargs)
     every = [
         complete_settings(sample, lr=rate, weight_decay=decay, seed=seed, **own)

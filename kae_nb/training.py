@@ -5,7 +5,7 @@
 # %% auto #0
 __all__ = ['OPTIMIZERS', 'RECIPES', 'one_cycle', 'complete_settings', 'image_orders', 'check_finite', 'State', 'tensors_of',
            'restore_tensors', 'keep_best', 'take_step', 'train', 'check_trainable', 'make_optimizer', 'highest_rates',
-           'images_for', 'loss_function', 'fit']
+           'images_for', 'prepare', 'check_latents', 'total_loss', 'loss_function', 'fit']
 
 # %% ../nbs/27_training.ipynb #498b3316
 import math, sys, time, warnings
@@ -29,6 +29,7 @@ from .files import fingerprint
 from .history import History, problem_of, references
 from .layer import evaluation_mode
 from .layers import LAYERS
+from .losses import LOSSES, neighbor_loss
 from kae_nb.machine import (
     check_compiler,
     check_device,
@@ -51,6 +52,8 @@ RECIPES = {
     None: dict(lr=None, weight_decay=0.0, shuffle=True, one_cycle=True),  # lr: see default_lr
     'paper': dict(lr=1e-4, weight_decay=1e-4, shuffle=False, one_cycle=False),
 }
+for recipe in RECIPES.values():
+    recipe.update(neighbors=0.0, latent_noise=0.0)
 
 # %% ../nbs/27_training.ipynb #38735dba
 def one_cycle(
@@ -83,17 +86,27 @@ def complete_settings(
     compile: bool = False,
     # end with the parameters of the epoch with the lowest test error, a choice made on test data
     restore_best: bool = False,
+    loss: str = 'mse',  # of pixels: mse, l1 or bce (a name in LOSSES)
+    # weight of the loss that keeps near images near among the latents, else the model's or 0
+    neighbors: float = None,
+    # standard deviation of noise on the latents, in units of the batch's own, else the model's or 0
+    latent_noise: float = None,
 ) -> dict:  # the same names but the model's, and one_cycle; values of plain types
     "Return all settings of a training, checked; those that are None are taken from the recipe."
     recipe = RECIPES[check_protocol(protocol)]
+    if protocol is None:
+        recipe = recipe | getattr(model, 'recipe', {})
     _, highest = lookup(OPTIMIZERS, optimizer, 'optimizer')
     if lr is None:
         lr = recipe['lr'] or default_lr(model, optimizer)
-    decay = recipe['weight_decay'] if weight_decay is None else weight_decay
+    given = dict(weight_decay=weight_decay, neighbors=neighbors, latent_noise=latent_noise)
+    rates = {name: recipe[name] if value is None else value for name, value in given.items()}
+    lookup(LOSSES, loss, 'loss')
     return dict(
         epochs=check_size('epochs', epochs),
         lr=check_rate(f'lr for {optimizer}', lr, highest),
-        weight_decay=check_rate('weight_decay', decay, zero=True),
+        **{name: check_rate(name, value, zero=True) for name, value in rates.items()},
+        loss=loss,
         batch_size=check_size('batch_size', batch_size),
         seed=check_size('seed', seed, least=0),
         shuffle=recipe['shuffle'] if shuffle is None else check_flag('shuffle', shuffle),
@@ -477,19 +490,58 @@ def images_for(
     model.to(device)
     return dataset.x_train.to(device, first.dtype), dataset.x_test.to(device, first.dtype)
 
+# %% ../nbs/27_training.ipynb #5ebcaa98
+def prepare(
+    model: nn.Module,  # on its device
+    x: torch.Tensor,  # (n, d) training images, there too
+):
+    "Let a model start from PCA if it can and has not."
+    if hasattr(model, 'start_from_pca') and not model.started:
+        model.start_from_pca(x)
+
+
+def check_latents(
+    model: nn.Module,  # that shall be trained
+    settings: dict,  # complete_settings
+):
+    "`ValueError` if the settings are about latents, and the model shows none."
+    asked = [name for name in ('neighbors', 'latent_noise') if settings[name]]
+    if asked and not (hasattr(model, 'encode') and hasattr(model, 'decode')):
+        raise ValueError(
+            f'{" and ".join(asked)} need a model with encode and decode, '
+            f'{type(model).__name__} has none'
+        )
+
 # %% ../nbs/27_training.ipynb #cca33903
+def total_loss(
+    model: nn.Module,  # images (batch, d) to images
+    batch: torch.Tensor,  # (batch, d)
+    settings: dict,  # complete_settings
+) -> torch.Tensor:  # ()
+    "Return the loss of pixels, with that of neighbors and with noise on latents if asked for."
+    pixel_loss, noise = LOSSES[settings['loss']], settings['latent_noise']
+    if not (noise or settings['neighbors']):
+        return pixel_loss(model(batch).to(batch.dtype), batch)
+    z = model.encode(batch)
+    noisy = z + noise * z.detach().std(0) * torch.randn_like(z) if noise else z
+    loss = pixel_loss(model.decode(noisy).to(batch.dtype), batch)
+    if settings['neighbors']:
+        near = neighbor_loss(batch, z.to(batch.dtype), getattr(model, 'log_scale', 0.0))
+        loss = loss + settings['neighbors'] * near
+    return loss
+
+# %% ../nbs/27_training.ipynb #6bdc7e26
 def loss_function(
     model: nn.Module,  # images (batch, d) to images
     settings: dict,  # complete_settings
 ) -> Callable:  # a function of a batch that returns its loss ()
-    "Return the mean squared error of a model's reconstruction, compiled if the settings say so."
+    "Return `total_loss` as a function of the batch, compiled if the settings say so."
 
     def loss_of(batch):
         with torch.autocast(
             batch.device.type, torch.bfloat16, enabled=settings['mixed_precision']
         ):
-            y = model(batch)
-        return F.mse_loss(y.to(batch.dtype), batch)
+            return total_loss(model, batch, settings)
 
     # two versions: for full batches, and for the short last one
     return compile_anew(loss_of, dynamic=False) if settings['compile'] else loss_of
@@ -533,8 +585,10 @@ def fit(
     "Train `model` in place to reproduce the images of `dataset`; Ctrl-C ends it early."
     check_trainable(model, dataset)
     settings = complete_settings(model, epochs, **kwargs)
+    check_latents(model, settings)
     checkpoint_seconds = check_rate('checkpoint_seconds', checkpoint_seconds, zero=True)
     x, x_test = images_for(model, dataset, device, settings['compile'])
+    prepare(model, x)
     run = dict(settings, model=repr(model))
     del run['compile']  # which changes how it is computed, not what
     options = getattr(model, 'layer_options', None)
