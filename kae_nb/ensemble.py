@@ -27,7 +27,7 @@ from .history import History, problem_of, references
 from .layer import BasisLayer, tracing
 from .losses import LOSSES
 from .machine import compile_anew, few_threads, kept_generators
-from .training import OPTIMIZERS, State, check_latents, check_trainable, complete_settings
+from .training import OPTIMIZERS, State, check_loss, check_trainable, complete_settings
 from .training import fit, highest_rates, image_orders, images_for, prepare, train
 from .data import Dataset
 
@@ -165,28 +165,24 @@ def check_alike(
     models: list,  # modules that are to be stacked
 ):
     "`ValueError` for modules that differ in more than numbers, share parameters, or have hooks."
-    if any(_structure(model) != _structure(models[0]) for model in models[1:]):
-        raise ValueError('the models differ in structure')
-    own = [_places(m.named_parameters(remove_duplicate=False)) for m in models]
-    buffers = [_places(m.named_buffers(remove_duplicate=False)) for m in models]
-    each = [a + b for a, b in zip(own, buffers)]
-    if any(len(set(places)) < len(places) for places in [sum(own, []), *each]):
-        raise ValueError('parameters are shared, within a model or between models')
     if any(map(_has_hooks, models)):
         raise ValueError('the models have hooks')
+    if any(_structure(model) != _structure(models[0]) for model in models[1:]):
+        raise ValueError('the models differ in structure')
+    parameters = [_places(m.named_parameters(remove_duplicate=False)) for m in models]
+    buffers = [_places(m.named_buffers(remove_duplicate=False)) for m in models]
+    within = [a + b for a, b in zip(parameters, buffers)]
+    between = sum(parameters, [])
+    if any(len(set(places)) < len(places) for places in [between, *within]):
+        raise ValueError('parameters are shared, within a model or between models')
 
 # %% ../nbs/28_ensemble.ipynb #f37fcf29
 def stack(
     models: list,  # modules of the same make
     compile: bool = False,  # for the layers that go through EachLayer
-    # (batch, d), or (models, batch, d), on which to compare the result with the models; None: no
-    # comparison
-    batch: torch.Tensor = None,
 ) -> nn.Module:  # one module that gives (models, batch, …)
-    "Return the models as one module; `ValueError` if it could not give what they give."
+    "Return the models as one module; `ValueError` if they are not alike."
     check_alike(models)
-    if batch is not None:
-        check_stack(models, batch)
     return _stack(models, compile)
 
 
@@ -252,7 +248,7 @@ def grouped_optimizer(
 
 # %% ../nbs/28_ensemble.ipynb #eaf592db
 class SigmoidLoss(torch.autograd.Function):
-    "Mean squared difference (models,) of σ(features·weightᵀ + constant) and x (batch, d)."
+    "Mean squared difference (models,) of σ(features·weightᵀ + constant) and x (…, batch, d)."
 
     @staticmethod
     def forward(
@@ -281,12 +277,14 @@ def stacked_losses(
     together: nn.Module,  # what stack returned
     batch: torch.Tensor,  # (batch, d), or (models, batch, d) if every model has its own
     loss: str = 'mse',  # of pixels, a name in LOSSES
+    mixed_precision: bool = False,  # compute the models' products in bfloat16
 ) -> torch.Tensor:  # (models,)
     "Return the loss of each model on the batch."
     decoder = together.decoder if isinstance(together, AutoEncoder) else [None, None]
     fused = isinstance(decoder[-1], nn.Sigmoid) and isinstance(decoder[-2], WideLayer)
-    if loss != 'mse' or not fused or tracing() or torch.is_autocast_enabled(batch.device.type):
-        made = together(batch).to(batch.dtype)
+    if loss != 'mse' or not fused or tracing() or mixed_precision:
+        with torch.autocast(batch.device.type, torch.bfloat16, enabled=mixed_precision):
+            made = together(batch).to(batch.dtype)
         return LOSSES[loss](made, batch.expand_as(made), reduction='none').mean((1, 2))
     z = decoder[:-2](together.encoder(batch))
     features, weight, constant = decoder[-2].parts(z)
@@ -296,7 +294,7 @@ def stacked_losses(
 
 # %% ../nbs/28_ensemble.ipynb #3d5536e9
 def _distances(stacked, own):
-    "Of each model: how far what it does together is from what it does alone, and its size."
+    "Of each model: the distance between what it does together and alone, and the size of the latter."
     if stacked is None and all(tensor is None for tensor in own):
         return torch.zeros(2, len(own), dtype=torch.float64)
     own = torch.stack([tensor.detach() for tensor in own]).double()
@@ -326,7 +324,7 @@ def _losses_alone(models, rows):
 
 
 def _trial(models, batch):
-    "How far, and how large: values (2, k, models) and slopes (2, k, models) of copies of models."
+    "(distance, size) of copies of models: of losses, outputs and buffers; and of gradients."
     rows = batch if batch.ndim == 3 else [batch] * len(models)
     alone, together = copy.deepcopy(models), _stack(copy.deepcopy(models), False).train()
     losses, together_losses = _losses_alone(alone, rows), stacked_losses(together, batch)
@@ -372,6 +370,7 @@ def memory_of(
         return tensor
 
     with torch.autograd.graph.saved_tensors_hooks(note, lambda tensor: tensor):
+        # keeps the graph, so that no storage is freed and its address used again
         _alive = F.mse_loss(model(batch), batch)
     # parameters, gradient and two moments; what is kept, and once more for the pass itself
     numbers = sum(p.numel() * p.element_size() for p in model.parameters())
@@ -413,7 +412,7 @@ def _sample(make, seed):
 
 
 def _groups(every, at_once):
-    "Settings in groups of nearly the same size, each with the number of its first."
+    "Settings in groups of one size, the last perhaps smaller, each with the number of its first."
     size = math.ceil(len(every) / math.ceil(len(every) / at_once))
     for first in range(0, len(every), size):
         yield first, every[first : first + size]
@@ -441,65 +440,86 @@ def _judge(members, x, x_test, protocol):
         )
 
 # %% ../nbs/28_ensemble.ipynb #fa0cd21c
-def _train_some(make, sample, dataset, x, x_test, group, orders, folders, options):
+@dataclass
+class _Work:
+    "What all groups of a `fit_many` share."
+
+    make: Callable
+    sample: nn.Module  # that make returned, where the models are to be trained
+    dataset: Dataset
+    x: torch.Tensor  # its training images, there too
+    x_test: torch.Tensor
+    options: dict  # checkpoint_seconds, resume, progress
+    problem: Exception = None  # of the last training that was lost
+
+
+def _train_some(work, group, order_seeds, folders):
     "Train a model for each of a list of settings, as one if they can be; return the members."
     models = []
     for settings in group:
         torch.manual_seed(settings['seed'])
-        models.append(make().to(x.device))
-    if any(model is sample for model in models):
+        models.append(work.make().to(work.x.device))
+    if any(model is work.sample for model in models):
         raise ValueError('make must return a new model at every call, not the same one again')
-    for model in models:
-        prepare(model, x)
-    batch = x[: min(group[0]['batch_size'], 64)]
-    if len(set(orders)) > 1:  # each model has a batch of its own
+    if why := _why_apart(models, group[0], work.x, len(set(order_seeds)) > 1):
+        if len(models) > 1:
+            one_by_one = 'these models are trained one after the other, which is not faster'
+            warnings.warn(f'{one_by_one}: {why}')
+        del models  # their memory
+        return _train_each(work, group, order_seeds, folders)
+    run = _about(group, order_seeds, work.sample)
+    if folders[0] is not None:
+        run.update(data=fingerprint(work.x), test_data=fingerprint(work.x_test))
+    seconds, resume = work.options['checkpoint_seconds'], work.options['resume']
+    with checkpoints_in(folders[0], run, resume, seconds) as checkpoints:
+        return _train_group(work, models, group, order_seeds, checkpoints)
+
+
+def _why_apart(models, settings, x, own_orders):
+    "Why models cannot be trained as one, or None if they can."
+    if settings['neighbors'] or settings['latent_noise']:
+        return 'their loss looks at latents'
+    batch = x[: min(settings['batch_size'], 64)]
+    if own_orders:  # each model has a batch of its own
         batch = batch.expand(len(models), *batch.shape)
     try:
-        if group[0]['neighbors'] or group[0]['latent_noise']:
-            raise ValueError('their loss looks at latents')
-        together = stack(models, group[0]['compile'], batch)
-    except ValueError as why:
-        if len(models) > 1:
-            warnings.warn(
-                f'these models are trained one after the other, which is not faster: {why}'
-            )
-        del models  # their memory
-        return _train_each(make, dataset, x.device, group, orders, folders, options)
-    run = _about(group, orders, sample)
-    if folders[0] is not None:
-        run.update(data=fingerprint(x), test_data=fingerprint(x_test))
-    seconds, resume = options['checkpoint_seconds'], options['resume']
-    with checkpoints_in(folders[0], run, resume, seconds) as found:
-        progress = options['progress']
-        return _train_group(together, models, x, x_test, group, orders, found, progress)
+        check_alike(models)
+        check_stack(models, batch)
+    except ValueError as error:
+        return str(error)
+    return None
 
 
-def _about(group, orders, sample):
+def _about(group, order_seeds, sample):
     "What tells the training of a group from any other, for its checkpoints."
     apart = 'compile', 'restore_best'
     settings = [{name: s[name] for name in s if name not in apart} for s in group]
     best = group[0]['restore_best']
-    return dict(settings=settings, orders=orders, model=repr(sample), restore_best=best)
+    return dict(settings=settings, orders=order_seeds, model=repr(sample), restore_best=best)
 
 # %% ../nbs/28_ensemble.ipynb #6e15e326
-def _train_each(make, dataset, device, group, orders, folders, options):
+def _lost(settings):
+    "The history of a training whose loss stopped being finite."
+    return History(*([math.nan] * settings['epochs'] for _ in range(3)))
+
+
+def _train_each(work, group, order_seeds, folders):
     "Train a model for each of a list of settings by `fit`; fewer after Ctrl-C."
-    members, problem = [], None
-    for s, order, folder in zip(group, orders, folders):
+    members = []
+    for s, order_seed, folder in zip(group, order_seeds, folders):
         torch.manual_seed(s['seed'])
-        model = make()
-        own = {name: value for name, value in s.items() if name != 'one_cycle'} | dict(seed=order)
+        model = work.make()
+        own = {name: value for name, value in s.items() if name != 'one_cycle'}
+        own |= dict(seed=order_seed, device=work.x.device, checkpoint=folder, **work.options)
         try:
             with warnings.catch_warnings():
                 warnings.filterwarnings('ignore', 'the test error')  # said once, for all
-                history = fit(model, dataset, **own, device=device, checkpoint=folder, **options)
+                history = fit(model, work.dataset, **own)
         except FloatingPointError as error:
-            history, problem = History(*[[math.nan] * s['epochs']] * 3), error
+            history, work.problem = _lost(s), error
         members.append(Member(s['seed'], s['lr'], s['weight_decay'], model.eval(), history))
         if history.interrupted:
             break
-    if all(math.isnan(sum(m.history.train_loss)) for m in members):
-        raise problem
     return members
 
 # %% ../nbs/28_ensemble.ipynb #e0c1c55c
@@ -517,10 +537,7 @@ def _stacked_loss_function(together, settings):
     "The function of a batch that returns each model's loss, compiled where it can be."
 
     def loss_of(batch):
-        with torch.autocast(
-            batch.device.type, torch.bfloat16, enabled=settings['mixed_precision']
-        ):
-            return stacked_losses(together, batch, settings['loss'])
+        return stacked_losses(together, batch, settings['loss'], settings['mixed_precision'])
 
     each = any(isinstance(part, EachLayer) for part in together.modules())
     return compile_anew(loss_of, dynamic=False) if settings['compile'] and not each else loss_of
@@ -539,24 +556,34 @@ def _state(together, models, x, group, checkpoints):
     return State(named, optimizer, math.ceil(len(x) / settings['batch_size']), rates)
 
 
-def _train_group(together, models, x, x_test, group, orders, checkpoints, progress):
+def _train_group(work, models, group, order_seeds, checkpoints):
     "Train models for a list of settings, stacked, at once; return the members."
-    settings = group[0]
+    # the highest rate of all is the one to name where a loss is lost
+    settings, x = dict(group[0], lr=max(s['lr'] for s in group)), work.x
+    for model in models:
+        prepare(model, x)
+    together = stack(models, settings['compile'])
 
     def test():
         together.eval()
         with torch.no_grad():
-            errors = torch.cat([(together(b) - b).square_().mean(2) for b in x_test.split(256)], 1)
+            parts = [(together(b) - b).square_().mean(2) for b in work.x_test.split(256)]
         together.train()
-        return [mean_error(row, settings['protocol']) for row in errors]
+        return [mean_error(row, settings['protocol']) for row in torch.cat(parts, 1)]
 
     state = _state(together, models, x, group, checkpoints)
     loss_of = _stacked_loss_function(together, settings)
-    following = _orders(len(x), orders, settings['shuffle'])
+    following = _orders(len(x), order_seeds, settings['shuffle'])
+    progress = work.options['progress']
     together.train()
-    work = min(settings['batch_size'], len(x)) * sum(p.numel() for p in together.parameters())
-    with few_threads(work):
-        history = train(state, x, loss_of, test, following, settings, checkpoints, progress)
+    size = min(settings['batch_size'], len(x)) * sum(p.numel() for p in together.parameters())
+    try:
+        with few_threads(size):
+            history = train(state, x, loss_of, test, following, settings, checkpoints, progress)
+    except FloatingPointError as error:
+        work.problem = error
+        ends = [(s['seed'], s['lr'], s['weight_decay']) for s in group]
+        return [Member(*end, m.eval(), _lost(s)) for end, m, s in zip(ends, models, group)]
     unstack(together, models)
     return [_member(k, s, models[k], history, len(group)) for k, s in enumerate(group)]
 
@@ -575,7 +602,7 @@ def _member(k, settings, model, history, n):
 def fit_many(
     make: Callable,  # makes a model, without arguments; torch's seed is set before each call
     dataset: Dataset,  # a Dataset
-    # of the models' first parameters and of the orders of the images
+    # one seed or several, of the models' first parameters and of the orders of the images
     seeds: int | Iterable = range(10),
     epochs: int = 10,  # passes over the training images
     *,
@@ -594,12 +621,13 @@ def fit_many(
 ) -> list:  # of Member, in the order lr, weight_decay, seed; seconds are a member's share
     "Train a model for every seed, lr and weight_decay, many at once; Ctrl-C ends it early."
     seeds = _values('seeds', seeds, lambda seed: check_size('seed', seed, least=0))
+    if shuffle != 'shared' and shuffle is not None:
+        check_flag("shuffle, if not 'shared',", shuffle)
     if check_flag('resume', resume) and checkpoint is None:
         raise ValueError('resume=True needs the folder of the checkpoints: checkpoint=…')
     seconds = check_rate('checkpoint_seconds', checkpoint_seconds, zero=True)
     sample = _sample(make, seeds[0])
     check_trainable(sample, dataset)
-    check_latents(sample, complete_settings(sample, **kwargs))
     own = dict(epochs=epochs, shuffle=True if shuffle == 'shared' else shuffle, **kwargs)
     every = [
         complete_settings(sample, lr=rate, weight_decay=decay, seed=seed, **own)
@@ -608,17 +636,21 @@ def fit_many(
         for seed in seeds
     ]
     x, x_test = images_for(sample, dataset, device, every[0]['compile'])
+    prepare(sample, x)
+    check_loss(sample, x, every[0])
     size = memory_of(sample, x[: every[0]['batch_size']].clone())
     at_once = max(1, int(check_rate('max_memory', max_memory) * 1e9 // size))
-    members = []
+    options = dict(checkpoint_seconds=seconds, resume=resume, progress=progress)
+    work, members = _Work(make, sample, dataset, x, x_test, options), []
     for first, group in _groups(every, at_once):
-        orders = [seeds[0] if shuffle == 'shared' else s['seed'] for s in group]
+        order_seeds = [seeds[0] if shuffle == 'shared' else s['seed'] for s in group]
         folders = [
             checkpoint and Path(checkpoint) / f'members-{first + k}' for k in range(len(group))
         ]
-        options = dict(checkpoint_seconds=seconds, resume=resume, progress=progress)
-        members += _train_some(make, sample, dataset, x, x_test, group, orders, folders, options)
+        members += _train_some(work, group, order_seeds, folders)
         if members[-1].history.interrupted:
             break
+    if all(math.isnan(sum(m.history.train_loss)) for m in members):
+        raise work.problem
     _judge(members, x, x_test, every[0]['protocol'])
     return members

@@ -147,7 +147,7 @@ ensemble.EachLayer([layer, layer])(torch.zeros(5, 3))
 ensemble.is_wide(layer)
 ensemble.attributes_of(model)
 ensemble.check_alike([model, other])
-ensemble.stack([model, other], batch=x)
+ensemble.stack([model, other])
 ensemble.unstack(ensemble.stack([model, other]), [model, other])
 ensemble.grouped_optimizer('adam', [torch.zeros(2, 3, requires_grad=True)], [[1e-3], [1e-3]], [0., 0.])
 ensemble.SigmoidLoss.apply(torch.zeros(2, 5, 3), torch.zeros(2, 4, 3), torch.zeros(2, 4), torch.zeros(5, 4))
@@ -241,6 +241,15 @@ layers.make_layer('kan', 3, 2)
 layers.import_state(torch.nn.Linear(3, 2), torch.nn.Linear(3, 2).state_dict())
 layers.edge_values(layer, torch.zeros(5, 3))
 layers.plot_activations(layer, torch.rand(5, 3, generator=generator))
+losses.squared_distances(x)
+losses.neighbor_loss(x, z)
+residual.hidden_layer('silu', 3, 2)
+residual.straight_through(x, 0, 1)
+residual.ResidualAutoEncoder(64, 4, (8,)).start_from_pca(x)
+residual.load_model(saved)
+residual.refined_latents(model, x)
+unit.UnitPolynomialLayer(3, 2)
+testing.remembered('rows.csv', {'a': 1}, lambda: {'b': 2.})
 manifold.monomials(3, 2)
 manifold.places(np.array([0, 1]), 3)
 manifold.features(torch.zeros(3, 5), 2)
@@ -354,6 +363,9 @@ training.tensors_of(training_state())
 training.restore_tensors({'model.w': torch.zeros(()), 'random.cpu': torch.get_rng_state()}, training_state())
 training.take_step(x, lambda batch: (batch.mean() - weight)**2, torch.optim.SGD([dict(params=[weight], initial_lr=0.1)], 0.1), 1.)
 training.images_for(model, digits)
+training.total_loss(model, x, training.complete_settings(model, latent_noise=0.1, neighbors=0.1))
+training.check_loss(model, x, training.complete_settings(model))
+training.prepare(model, x)
 training.loss_function(model, training.complete_settings(model))(x)
 next(training.image_orders(10, 0, True))
 training.keep_best({}, {'x': x}, [0.1])
@@ -419,6 +431,9 @@ MAY_CHANGE = {  # function: what it is for it to change, and why
             'layers.make_layer',
             'layers.import_state',
             'runs.make_model',
+            'residual.hidden_layer',
+            'residual.ResidualAutoEncoder',
+            'training.total_loss',  # noise on latents
             *(public_name(record.make) for record in OURS),
         ],
         ({'torch'}, DRAWS),
