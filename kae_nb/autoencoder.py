@@ -194,7 +194,8 @@ def check_model_size(
     latent_dim: int,  # how many latents an image has
     hidden_dims: Sequence = (),  # widths of layers between
     device: str | torch.device = 'cpu',  # where it shall be trained
-    **options,  # what else AutoEncoder takes
+    make: Callable = None,  # what makes it, if not AutoEncoder
+    **options,  # what else that takes
 ) -> nn.Module:  # the model, on the device 'meta'
     "Return a model without its numbers; an error if it cannot be, or be trained on the device."
     check_size('latent_dim', latent_dim, most=2**31 - 1)
@@ -204,7 +205,7 @@ def check_model_size(
     sizes = f'latent_dim={latent_dim}{hidden}'
     with torch.random.fork_rng(devices=[]), torch.device('meta'):
         try:
-            model = AutoEncoder(in_features, latent_dim, hidden_dims, **options)
+            model = (make or AutoEncoder)(in_features, latent_dim, hidden_dims, **options)
         except RuntimeError as error:
             raise ValueError(f'a model with {sizes} is beyond all memory: {error}') from error
     n, memory = sum(p.numel() for p in model.parameters()), memory_of_device(torch.device(device))

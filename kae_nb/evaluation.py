@@ -30,6 +30,7 @@ from .machine import check_device
 from .reconstruction import as_images, check_models, closed_figures, codes_of
 from .reconstruction import evaluate_reconstruction, show_extremes, show_pixel_errors
 from .reconstruction import show_reconstructions
+from .residual import load_model
 from .retrieval import check_ks, evaluate_retrieval, paper_sample, plot_recall
 from .retrieval import recall_curve, show_neighbors
 
@@ -457,7 +458,7 @@ def kae_evaluate(
         check_protocol(protocol)
         check_size('seed', seed, 0, MOST_SEED)
         out = check_report(out)
-        network = AutoEncoder.load(model, device, layer)
+        network = load_model(model, device, layer)
         data = load_dataset(dataset, data_root, **parse_options(data_options, load_dataset))
         codes_of(network, data.x_test[:2])  # does it take these images?
         remove_leftovers(out.parent)
