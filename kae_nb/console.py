@@ -177,6 +177,8 @@ def _refuse_unknown(text, names):
     if not text.startswith('-'):
         _refuse(f'{text!r} belongs to no option; --help lists all')
     name = text.partition('=')[0]
+    if name.lstrip('-') in names:
+        _refuse(f'{name.lstrip("-")} is given without {name!r}; --help shows how')
     hint = suggestion(name, [f'--{known}' for known in names])
     _refuse(f'unknown option {name!r}: {hint}--help lists all')
 

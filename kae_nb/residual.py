@@ -54,7 +54,7 @@ class ResidualAutoEncoder(AutoEncoder):
     "An autoencoder of any data: a linear path that begins as PCA, with networks beside it."
 
     saved_options = 'in_features', 'latent_dim', 'hidden_dims'
-    recipe = dict(lr=8e-3, neighbors=1e-3)  # settings of fit, where nothing is said
+    recipe = dict(lr=1.6e-2, neighbors=1e-3)  # settings of fit, where nothing is said
 
     def __init__(
         self,

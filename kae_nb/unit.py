@@ -50,10 +50,11 @@ def basis(
 # %% ../nbs/17_unit.ipynb #93e661a8
 @patch
 def reset_powers(self: UnitPolynomialLayer):
-    "Set p(t) = (t + t²)/2 on each input, or p(t) = t for order 1."
+    "Set p(t) = t/2 + t²/4 on each input, or p(t) = t for order 1."
     with torch.no_grad():
         self.powers.zero_()
-        self.powers[:2] = 0.5 if self.order > 1 else 1
+        start = [0.5, 0.25] if self.order > 1 else [1.0]
+        self.powers[: len(start)] = self.powers.new_tensor(start)[:, None]
 
 
 @patch

@@ -36,18 +36,18 @@ def test_main_job(tmp_path):
     assert done.returncode == 0, done.stderr
     lines = done.stdout.splitlines()
     assert lines[0] == 'digits: 1,437 training and 360 test images, 8×8 gray, 10 classes'
-    assert lines[1].split() == ['parameters', 'seconds', 'test_mse', 'nn_accuracy']
+    assert lines[1].split() == ['parameters', 'seconds', 'test_mse', 'nn_accuracy', 'recall']
     assert [line.split('  ')[0].strip(' *') for line in lines[2:7]] == [
         'PCA',
-        'AE',
-        'KAE (p=1)',
-        'KAE (p=2)',
+        'manifold',
+        'MLP',
         'KAE (p=3)',
+        'residual',
     ]
-    assert all(
-        0 < float(line.split()[-2]) < 0.07 and 0.7 < float(line.split()[-1]) <= 1
-        for line in lines[2:7]
-    )
+    for line in lines[2:7]:
+        *_, mse, accuracy, recall = map(float, line.split()[-3:])
+        assert 0 < mse < 0.07 and 0.7 < accuracy <= 1 and 0.3 < recall < 1
+    assert next(line for line in lines if line.startswith('least error: ')).count(';') == 2
     assert 'images/s' in done.stderr and 'test_mse=' in done.stderr  # the progress bar
     assert (tmp_path / 'kae_demo.png').read_bytes().startswith(b'\x89PNG')
 
@@ -55,7 +55,7 @@ def test_main_job(tmp_path):
 
     model = AutoEncoder.load(tmp_path / 'models/kae3.safetensors')
     assert (
-        f'{reconstruction_mse(model, load_dataset("digits").x_test):.4f}' == lines[6].split()[-2]
+        f'{reconstruction_mse(model, load_dataset("digits").x_test):.4f}' == lines[5].split()[-3]
     )
 
 
@@ -258,7 +258,7 @@ def test_ignored_interrupt(tmp_path):
         '10',
         '--latent_dim',
         '2',
-        until='training AE',
+        until='training MLP',
         preexec_fn=ignore,
     )
     assert (
@@ -299,7 +299,7 @@ def test_interrupted_elsewhere(tmp_path):
         text=True,
         timeout=300,
     )
-    models = 'kae1.safetensors kae2.safetensors kae3.safetensors linear.safetensors'
+    models = 'kae3.safetensors manifold.safetensors mlp.safetensors residual.safetensors'
     assert done.stdout.splitlines() == [
         'load_dataset 130',
         'PCA 130',
@@ -402,8 +402,8 @@ def test_problem_is_marked(tmp_path, monkeypatch):
     )
     assert (
         status == 0
-        and 'AE *' in output
-        and '* AE: it learned nothing' in output
+        and 'MLP *' in output
+        and '* MLP: it learned nothing' in output
         and output.count('*') == 2
     )
 

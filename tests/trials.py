@@ -424,7 +424,7 @@ COMMANDS_THAT_WRITE = [  # command line, files that it writes, bytes that are le
     ('kae_demo --epochs 1 --latent_dim 2', 'kae_demo.png', (0, 20_000)),
     (
         'kae_demo --epochs 1 --latent_dim 2 --save models',
-        'models/linear.safetensors models/kae3.safetensors kae_demo.png',
+        'models/mlp.safetensors models/kae3.safetensors kae_demo.png',
         (0, 1500),
     ),
     (
