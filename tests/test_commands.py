@@ -304,7 +304,7 @@ def test_interrupted_elsewhere(tmp_path):
         'load_dataset 130',
         'PCA 130',
         'nearest_neighbor_accuracy 130',
-        'save 130',
+        'save 130 manifold.safetensors',
         f'plot_demo 130 {models}',
         f'TSNE 130 {models}',
     ], done.stderr
