@@ -16,6 +16,7 @@ from functools import partial
 from itertools import groupby, islice
 
 import torch
+import torch.nn.functional as F
 from fastcore.meta import delegates
 from torch import nn
 from tqdm.auto import tqdm
