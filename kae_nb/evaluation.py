@@ -18,7 +18,6 @@ from sklearn.decomposition import PCA
 from torch import nn
 from tqdm.auto import tqdm
 
-from .autoencoder import AutoEncoder
 from .checks import check_protocol, check_size
 from .classification import MOST_SEED, confusion, nearest_neighbor_accuracy
 from .classification import plot_confusion, probe_accuracy

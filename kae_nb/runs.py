@@ -8,7 +8,6 @@ __all__ = ['RUN_DEFAULTS', 'FIT_SETTINGS', 'MODELS', 'run_settings', 'read_setti
 
 # %% ../nbs/54_runs.ipynb #114cfcf7
 import inspect, os, shutil, sys, warnings
-from collections.abc import Callable
 from dataclasses import asdict
 from pathlib import Path
 

@@ -16,7 +16,6 @@ from functools import partial
 from itertools import groupby, islice
 
 import torch
-import torch.nn.functional as F
 from fastcore.meta import delegates
 from torch import nn
 from tqdm.auto import tqdm
