@@ -353,7 +353,8 @@ def test_images_without_labels(digits):
     "All but what needs labels."
     zeros = dict(y_train=torch.zeros_like(digits.y_train), y_test=torch.zeros_like(digits.y_test))
     table, figure = drawn(replace(digits, classes=('unlabeled',), **zeros))
-    assert list(table.columns) == ['parameters', 'seconds', 'test_mse'] and len(table) == 5
+    assert list(table.columns) == ['parameters', 'seconds', 'test_mse', 'recall']
+    assert len(table) == 5
     codes = figure.subfigs[1].axes[1]
     assert (
         len(codes.collections) == 1
