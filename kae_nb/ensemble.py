@@ -503,6 +503,13 @@ def _lost(settings):
     return History(*([math.nan] * settings['epochs'] for _ in range(3)))
 
 
+def _member_of(settings, model, history):
+    "A trained model with its setting and its history."
+    return Member(
+        settings['seed'], settings['lr'], settings['weight_decay'], model.eval(), history
+    )
+
+
 def _train_each(work, group, order_seeds, folders):
     "Train a model for each of a list of settings by `fit`; fewer after Ctrl-C."
     members = []
@@ -517,7 +524,7 @@ def _train_each(work, group, order_seeds, folders):
                 history = fit(model, work.dataset, **own)
         except FloatingPointError as error:
             history, work.problem = _lost(s), error
-        members.append(Member(s['seed'], s['lr'], s['weight_decay'], model.eval(), history))
+        members.append(_member_of(s, model, history))
         if history.interrupted:
             break
     return members
@@ -562,7 +569,7 @@ def _train_group(work, models, group, order_seeds, checkpoints):
     settings, x = dict(group[0], lr=max(s['lr'] for s in group)), work.x
     for model in models:
         prepare(model, x)
-    together = stack(models, settings['compile'])
+    together = _stack(models, settings['compile'])  # _why_apart has looked at them
 
     def test():
         together.eval()
@@ -582,8 +589,7 @@ def _train_group(work, models, group, order_seeds, checkpoints):
             history = train(state, x, loss_of, test, following, settings, checkpoints, progress)
     except FloatingPointError as error:
         work.problem = error
-        ends = [(s['seed'], s['lr'], s['weight_decay']) for s in group]
-        return [Member(*end, m.eval(), _lost(s)) for end, m, s in zip(ends, models, group)]
+        return [_member_of(s, model, _lost(s)) for s, model in zip(group, models)]
     unstack(together, models)
     return [_member(k, s, models[k], history, len(group)) for k, s in enumerate(group)]
 
@@ -593,8 +599,7 @@ def _member(k, settings, model, history, n):
     train_loss = [losses[k] for losses in history.train_loss]
     test_loss = [losses[k] for losses in history.test_loss]
     share = [seconds / n for seconds in history.seconds]
-    own = History(train_loss, test_loss, share, history.interrupted)
-    return Member(settings['seed'], settings['lr'], settings['weight_decay'], model.eval(), own)
+    return _member_of(settings, model, History(train_loss, test_loss, share, history.interrupted))
 
 # %% ../nbs/28_ensemble.ipynb #6ed1ee6d
 @kept_generators()

@@ -78,7 +78,7 @@ class ResidualAutoEncoder(AutoEncoder):
         if layer not in ACTIVATIONS:
             find_layer(layer)
         self.layer, self.layer_options = layer, layer_options
-        placed = {k: layer_options[k] for k in ('device', 'dtype') if k in layer_options}
+        placed = self._placed()
         widths = self.in_features, *self.hidden_dims, self.latent_dim
         self.linear_in = nn.Linear(self.in_features, self.latent_dim, **placed)
         self.linear_out = nn.Linear(self.latent_dim, self.in_features, **placed)
