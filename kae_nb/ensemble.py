@@ -479,6 +479,8 @@ def _why_apart(models, settings, x, own_orders):
     "Why models cannot be trained as one, or None if they can."
     if settings['neighbors'] or settings['latent_noise']:
         return 'their loss looks at latents'
+    if settings['validation']:
+        return 'each of them holds out images of its own'
     batch = x[: min(settings['batch_size'], 64)]
     if own_orders:  # each model has a batch of its own
         batch = batch.expand(len(models), *batch.shape)
@@ -578,6 +580,7 @@ def _train_group(work, models, group, order_seeds, checkpoints):
         together.train()
         return [mean_error(row, settings['protocol']) for row in torch.cat(parts, 1)]
 
+    tests = dict(test_loss=test)
     state = _state(together, models, x, group, checkpoints)
     loss_of = _stacked_loss_function(together, settings)
     following = _orders(len(x), order_seeds, settings['shuffle'])
@@ -586,7 +589,7 @@ def _train_group(work, models, group, order_seeds, checkpoints):
     size = min(settings['batch_size'], len(x)) * sum(p.numel() for p in together.parameters())
     try:
         with few_threads(size):
-            history = train(state, x, loss_of, test, following, settings, checkpoints, progress)
+            history = train(state, x, loss_of, tests, following, settings, checkpoints, progress)
     except FloatingPointError as error:
         work.problem = error
         return [_member_of(s, model, _lost(s)) for s, model in zip(group, models)]

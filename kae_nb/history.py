@@ -27,11 +27,14 @@ class History:
     seconds: list = field(default_factory=list)  # time of the epoch, without the test
     interrupted: bool = False  # whether Ctrl-C ended the run before its last epoch
     problem: str = None  # what went wrong, in a sentence; None for nothing
+    # as test_loss, on the training images that were held out; empty where none were
+    validation_loss: list = field(default_factory=list)
 
     @property
     def best_epoch(self) -> int | None:  # counted from 1; None before the first
-        "The epoch with the lowest test loss."
-        finite = [loss if math.isfinite(loss) else math.inf for loss in self.test_loss]
+        "The epoch with the lowest loss on images held out, or else on the test images."
+        losses = self.validation_loss or self.test_loss
+        finite = [loss if math.isfinite(loss) else math.inf for loss in losses]
         return finite.index(min(finite)) + 1 if finite else None
 
 # %% ../nbs/25_history.ipynb #58974ecf
@@ -40,7 +43,10 @@ def frame(self: History) -> object:  # a data frame of pandas
     "Return the history as a data frame with one row an epoch, counted from 1."
     import pandas as pd
 
-    columns = dict(train_loss=self.train_loss, test_loss=self.test_loss, seconds=self.seconds)
+    columns = dict(train_loss=self.train_loss, test_loss=self.test_loss)
+    if self.validation_loss:
+        columns['validation_loss'] = self.validation_loss
+    columns['seconds'] = self.seconds
     return pd.DataFrame(columns, index=pd.RangeIndex(1, len(self.seconds) + 1, name='epoch'))
 
 # %% ../nbs/25_history.ipynb #77f4e6f8
@@ -125,7 +131,7 @@ def problem_of(
         return (
             f'{ended}, but was {best:.4g} after epoch {test_loss.index(best) + 1}: '
             'lower the learning rate, '
-            'or let restore_best=True give back the parameters of the best epoch'
+            'or give validation=0.1, and images held out choose the epoch that is kept'
         )
     if pca is not None and last > pca:
         return (

@@ -18,6 +18,7 @@ from torch import nn
 
 from .autoencoder import AutoEncoder, check_widths
 from .checks import check_size
+from .coding import mean_error, reconstruction_errors
 from .files import read_tensors
 from .layer import evaluation_mode
 from .layers import find_layer, make_layer
@@ -151,6 +152,30 @@ def start_from_pca(
             self.limits.copy_(torch.tensor([0.0, 1.0]))
         self.is_started.fill_(True)
     return self
+
+# %% ../nbs/46_residual.ipynb #f9d441e9
+@patch
+@torch.no_grad()
+def settle(
+    self: ResidualAutoEncoder,
+    start: dict,  # its parameters by name, before the training
+    held: torch.Tensor,  # (m, d) images that it was not trained on
+) -> float:  # the part that is kept, 0 to 1
+    "Keep the part of what training has changed that does best on images held out."
+    linear = [
+        f'{name}.{kind}' for name in ('linear_in', 'linear_out') for kind in ('weight', 'bias')
+    ]
+    changed = {name: self.get_parameter(name) for name in (*linear, 'latent_gain', 'pixel_gain')}
+    trained = {name: p.clone() for name, p in changed.items()}
+
+    def error(part):
+        for name, p in changed.items():
+            p.copy_(torch.lerp(start[name], trained[name], part))
+        return mean_error(reconstruction_errors(self, held))
+
+    best = min((k / 10 for k in range(11)), key=error)
+    error(best)  # leaves the model there
+    return best
 
 # %% ../nbs/46_residual.ipynb #eea420d2
 def load_model(

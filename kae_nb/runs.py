@@ -228,13 +228,13 @@ def read_run(
     return model, History(**record['history'])
 
 # %% ../nbs/54_runs.ipynb #8b469ea4
-def _record(run, history, dataset, device):
+def _record(run, model, history, dataset, device):
     "What run.json shall hold of a finished run."
-    best = history.best_epoch if run['restore_best'] else len(history.test_loss)
+    errors = reconstruction_errors(model, dataset.x_test)
     return dict(
         settings=run,
         data=fingerprint(dataset.x_train),
-        test_mse=history.test_loss[best - 1],
+        test_mse=mean_error(errors, run['protocol']),
         **plain_errors(dataset, run['latent_dim'], run['seed'], run['protocol']),
         problem=history.problem,
         best_epoch=history.best_epoch,
@@ -273,7 +273,7 @@ def train_run(
         kept = dict(checkpoint=out / 'checkpoints', resume=resume, progress=progress)
         history = fit(model, dataset, **own, device=device, **kept)
         if not history.interrupted:
-            record = _record(run, history, dataset, device)
+            record = _record(run, model, history, dataset, device)
             write_run(out, model.cpu(), history, dataset, record)
             shutil.rmtree(out / 'checkpoints')
         return model, history
