@@ -55,15 +55,20 @@ def plot_convergence(
     panels = list(long.groupby(['dataset', 'latent_dim']))
     if not panels:
         raise ValueError(f'no jobs of {epochs} epochs in these results')
-    size = (4 * len(panels) + 1.2, 3.4)
-    figure, axes = plt.subplots(1, len(panels), figsize=size, squeeze=False, layout='constrained')
-    for ax, ((dataset, latent_dim), part) in zip(axes[0], panels):
+    across = min(len(panels), 2)
+    down = -(-len(panels) // across)
+    size = (4 * across + 1.2, 3.4 * down)
+    figure, axes = plt.subplots(down, across, figsize=size, squeeze=False, layout='constrained')
+    for ax in axes.flat[len(panels) :]:
+        ax.axis('off')
+    for ax, ((dataset, latent_dim), part) in zip(axes.flat, panels):
         _draw_losses(ax, part, in_order(long.model))
         _draw_pca(ax, frame, dataset, latent_dim)
         ax.set_title(f'{title_of(dataset)}, {latent_dim} numbers', parse_math=False)
         ax.set(xlabel='epoch', yscale='log')
         ax.yaxis.set_major_formatter('{x:g}')
         ax.yaxis.set_minor_formatter(lambda y, _: f'{y:g}' if f'{y:e}'[0] in '235' else '')
-    axes[0][0].set_ylabel('test MSE')
+    for row in axes:
+        row[0].set_ylabel('test MSE')
     axes[0][-1].legend(frameon=False, fontsize=8, bbox_to_anchor=(1, 1), loc='upper left')
     return figure
