@@ -11,7 +11,7 @@ from collections.abc import Iterable
 import pandas as pd
 
 from .experiments import MODELS, SEEDS, grid
-from .tables import in_order, title_of
+from .tables import in_order, sets_in_order, title_of
 
 # %% ../nbs/43_convergence.ipynb #8469a660
 def convergence_jobs(
@@ -52,7 +52,10 @@ def plot_convergence(
     import matplotlib.pyplot as plt
 
     long = frame[(frame.epochs == epochs) & (frame.lr == 1e-4) & (frame.weight_decay == 1e-4)]
-    panels = list(long.groupby(['dataset', 'latent_dim']))
+    parts = dict(iter(long.groupby(['dataset', 'latent_dim'])))
+    panels = [
+        (key, parts[key]) for d in sets_in_order(long.dataset) for key in parts if key[0] == d
+    ]
     if not panels:
         raise ValueError(f'no jobs of {epochs} epochs in these results')
     across = min(len(panels), 2)
