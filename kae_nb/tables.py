@@ -207,7 +207,7 @@ def styled(
             css.loc[[row], [column]] = 'font-weight: bold'
     style = texts.style.apply(lambda _: css, axis=None).hide(axis=0, level=0)
     style = style.format(escape='html').format_index(escape='html')
-    props = 'text-align: right; padding: 0.1em 0.4em; white-space: nowrap; font-size: 0.8em'
+    props = 'text-align: right; padding: 0.1em 0.3em; white-space: nowrap; font-size: 0.75em'
     return style.set_table_styles([dict(selector='td, th', props=props)]).set_caption(caption)
 
 # %% ../nbs/42_tables.ipynb #2b23f3d4
