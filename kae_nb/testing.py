@@ -70,12 +70,13 @@ def remembered(
     "Return the row of a CSV file for a key; compute and add it if it is not there."
     key = {name: str(value) for name, value in key.items()}
     path = Path(path)
-    table = pd.read_csv(path, dtype=str) if path.exists() else pd.DataFrame()
+    options = dict(dtype=str, keep_default_na=False)  # an empty text is one, and 'nan' a number
+    table = pd.read_csv(path, **options) if path.exists() else pd.DataFrame()
     if set(key) <= set(table):
         found = table[(table[list(key)] == pd.Series(key)).all(axis=1)]
         if len(found):
-            row = found.iloc[-1].drop(list(key)).dropna()
-            return {name: float(value) for name, value in row.items()}
+            row = found.iloc[-1].drop(list(key))
+            return {name: float(value) for name, value in row.items() if value != ''}
     row = {name: float(value) for name, value in compute().items()}
     added = pd.DataFrame([key | {name: f'{value:.6g}' for name, value in row.items()}])
     path.parent.mkdir(parents=True, exist_ok=True)
