@@ -255,7 +255,7 @@ def keep_best(
     for name, tensor in live.items():
         saved = best.setdefault(name, tensor.clone())
         better = improved.to(tensor.device)
-        better = better.view(*better.shape, *[1] * (tensor.ndim - better.ndim))
+        better = better.view([*better.shape, *[1] * (tensor.ndim - better.ndim)])
         saved.copy_(torch.where(better, tensor, saved))
 
 # %% ../nbs/27_training.ipynb #25e641f1
