@@ -11,7 +11,7 @@ from collections.abc import Iterable
 import pandas as pd
 
 from .experiments import MODELS, SEEDS, grid
-from .tables import in_order, sets_in_order, title_of
+from .tables import add_legend, in_order, panels
 
 # %% ../nbs/43_convergence.ipynb #8469a660
 def convergence_jobs(
@@ -49,29 +49,16 @@ def plot_convergence(
     epochs: int = 50,  # which jobs of the table to draw: those trained for so long
 ) -> object:  # a matplotlib figure
     "Draw the test loss by epoch, and PCA's error; return the figure. `ValueError` for no jobs."
-    import matplotlib.pyplot as plt
-
     long = frame[(frame.epochs == epochs) & (frame.lr == 1e-4) & (frame.weight_decay == 1e-4)]
-    parts = dict(iter(long.groupby(['dataset', 'latent_dim'])))
-    panels = [
-        (key, parts[key]) for d in sets_in_order(long.dataset) for key in parts if key[0] == d
-    ]
-    if not panels:
+    if long.empty:
         raise ValueError(f'no jobs of {epochs} epochs in these results')
-    across = min(len(panels), 2)
-    down = -(-len(panels) // across)
-    size = (4 * across + 1.2, 3.4 * down)
-    figure, axes = plt.subplots(down, across, figsize=size, squeeze=False, layout='constrained')
-    for ax in axes.flat[len(panels) :]:
-        ax.axis('off')
-    for ax, ((dataset, latent_dim), part) in zip(axes.flat, panels):
-        _draw_losses(ax, part, in_order(long.model))
-        _draw_pca(ax, frame, dataset, latent_dim)
-        ax.set_title(f'{title_of(dataset)}, {latent_dim} numbers', parse_math=False)
+    parts = dict(iter(long.groupby(['dataset', 'latent_dim'])))
+    figure, axes = panels(parts, 'test MSE', size=(4, 3.4))
+    for key, ax in axes.items():
+        _draw_losses(ax, parts[key], in_order(long.model))
+        _draw_pca(ax, frame, *key)
         ax.set(xlabel='epoch', yscale='log')
         ax.yaxis.set_major_formatter('{x:g}')
         ax.yaxis.set_minor_formatter(lambda y, _: f'{y:g}' if f'{y:e}'[0] in '235' else '')
-    for row in axes:
-        row[0].set_ylabel('test MSE')
-    axes[0][-1].legend(frameon=False, fontsize=8, bbox_to_anchor=(1, 1), loc='upper left')
+    add_legend(axes)
     return figure

@@ -4,7 +4,7 @@
 
 # %% auto #0
 __all__ = ['DATASETS', 'METRICS', 'published', 'title_of', 'sets_in_order', 'summarize', 'compare', 'in_order', 'styled', 'table',
-           'agreement', 'plot_recall_curves']
+           'agreement', 'panels', 'add_legend', 'plot_recall_curves']
 
 # %% ../nbs/42_tables.ipynb #1944fa1a
 import pandas as pd
@@ -245,6 +245,41 @@ def agreement(
     "Return every published number that can be compared with ours."
     return pd.concat({metric: compare(frame, metric) for metric in METRICS}, names=['metric'])
 
+# %% ../nbs/42_tables.ipynb #c7d07c3f
+def panels(
+    keys: Iterable,  # (data set, number of latents) of each panel
+    ylabel: str,  # of all of them
+    size: tuple,  # width and height of a panel, in inches
+    **options,  # passed on to plt.subplots
+) -> tuple:  # a figure, and its axes by key
+    "Return a figure with a titled panel for each key, two in a row, in the order of the paper."
+    import matplotlib.pyplot as plt
+
+    keys = set(keys)
+    order = sets_in_order(dataset for dataset, _ in keys)
+    keys = sorted(keys, key=lambda key: (order.index(key[0]), key[1]))
+    across = min(len(keys), 2)
+    down = -(-len(keys) // across)
+    options |= dict(squeeze=False, layout='constrained')
+    figure, axes = plt.subplots(
+        down, across, figsize=(size[0] * across + 1.2, size[1] * down), **options
+    )
+    for row in axes:
+        row[0].set_ylabel(ylabel)
+    for ax in axes.flat[len(keys) :]:
+        ax.axis('off')
+    for (dataset, dim), ax in zip(keys, axes.flat):
+        ax.set_title(f'{title_of(dataset)}, {dim} numbers', parse_math=False)
+    return figure, dict(zip(keys, axes.flat))
+
+
+def add_legend(
+    axes: dict,  # axes by key, from panels
+):
+    "Write the legend of the last panel in the first row beside it."
+    *_, last = [*axes.values()][:2]
+    last.legend(frameon=False, fontsize=8, bbox_to_anchor=(1, 1), loc='upper left')
+
 # %% ../nbs/42_tables.ipynb #75b0efd2
 def _mean_curves(frame, best, protocol):
     "Mean recall by the number of neighbors, of the best setting of each model."
@@ -261,30 +296,19 @@ def plot_recall_curves(
     protocol: str = 'paper',  # 'paper' for its definition, None for the right one
 ) -> object:
     "Draw recall by the number of neighbors, a panel for each set and size; return the figure."
-    import matplotlib.pyplot as plt
-
     best = summarize(frame, 'recall_at_10', protocol)
     curves = dict(_mean_curves(frame, best, protocol))
     models = [*in_order(best.index.unique('model')), 'PCA']
-    panels = best.index.droplevel('model').unique()
-    panels = [panel for d in sets_in_order(panels.unique(0)) for panel in panels if panel[0] == d]
-    across = min(len(panels), 2)
-    down = -(-len(panels) // across)
-    style = dict(sharey=True, squeeze=False, layout='constrained')
-    figure, axes = plt.subplots(down, across, figsize=(3 * across + 1.2, 3 * down), **style)
-    for ax, panel in zip(axes.flat, panels):
+    keys = best.index.droplevel('model')
+    figure, axes = panels(keys, 'recall', size=(3, 3), sharey=True)
+    for panel, ax in axes.items():
         for k, model in enumerate(models):
             look = (
                 dict(color='0.5', ls='--') if model == 'PCA' else dict(color=f'C{k}', marker='.')
             )
             if (*panel, model) in curves:
                 ax.plot(CURVE, curves[(*panel, model)], label=model, **look)
-        ax.set_title(f'{title_of(panel[0])}, {panel[1]} numbers', parse_math=False)
         ax.set(xlabel='neighbors retrieved', xscale='log')
         ax.xaxis.set_major_formatter('{x:g}')
-    for ax in axes.flat[len(panels) :]:
-        ax.axis('off')
-    for row in axes:
-        row[0].set_ylabel('recall')
-    axes[0][-1].legend(frameon=False, fontsize=8, bbox_to_anchor=(1, 1), loc='upper left')
+    add_legend(axes)
     return figure
