@@ -168,13 +168,16 @@ def settle(
     changed = {name: self.get_parameter(name) for name in (*linear, 'latent_gain', 'pixel_gain')}
     trained = {name: p.clone() for name, p in changed.items()}
 
-    def error(part):
+    def go_to(part):
         for name, p in changed.items():
             p.copy_(torch.lerp(start[name], trained[name], part))
-        return mean_error(reconstruction_errors(self, held))
 
-    best = min((k / 10 for k in range(11)), key=error)
-    error(best)  # leaves the model there
+    errors = {}
+    for part in (k / 10 for k in range(11)):
+        go_to(part)
+        errors[part] = mean_error(reconstruction_errors(self, held))
+    best = min(errors, key=errors.get)
+    go_to(best)
     return best
 
 # %% ../nbs/46_residual.ipynb #eea420d2

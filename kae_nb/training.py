@@ -105,12 +105,13 @@ def complete_settings(
     if lr is None:
         lr = recipe['lr'] or default_lr(model, optimizer)
     given = dict(weight_decay=weight_decay, neighbors=neighbors, latent_noise=latent_noise)
+    given |= dict(validation=validation)
     numbers = {name: recipe[name] if value is None else value for name, value in given.items()}
-    validation = recipe['validation'] if validation is None else validation
+    validation = check_rate('validation', numbers.pop('validation'), 0.5, zero=True)
     if check_flag('restore_best', restore_best) and validation:
         raise ValueError(
             'restore_best chooses the epoch on test images, validation on images held out: '
-            f'give one of them, got restore_best=True and validation={validation!r}'
+            f'give one of them, got restore_best=True and validation={validation:g}'
         )
     lookup(LOSSES, loss, 'loss')
     return dict(
@@ -127,7 +128,7 @@ def complete_settings(
         mixed_precision=check_flag('mixed_precision', mixed_precision),
         compile=check_flag('compile', compile),
         restore_best=restore_best,
-        validation=check_rate('validation', validation, 0.5, zero=True),
+        validation=validation,
     )
 
 # %% ../nbs/27_training.ipynb #2ede9c95
