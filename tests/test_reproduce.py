@@ -97,9 +97,8 @@ def undisturbed(whole):
     return results(whole)
 
 
-@pytest.mark.parametrize(
-    'engine', ['loky', *(pytest.param(name, marks=pytest.mark.slow) for name in ('dask', 'ray'))]
-)
+@pytest.mark.slow
+@pytest.mark.parametrize('engine', ['loky', 'dask', 'ray'])
 def test_worker_dies(engine, undisturbed, tmp_path):
     "Two workers give what this process gives, bit for bit, though one is killed in the middle."
     pytest.importorskip({'loky': 'joblib', 'dask': 'distributed', 'ray': 'ray'}[engine])
@@ -145,7 +144,7 @@ def test_damaged_store(whole, undisturbed, tmp_path):
     }
 
 
-@pytest.mark.parametrize('engine', ['here', 'loky'])
+@pytest.mark.parametrize('engine', ['here', pytest.param('loky', marks=pytest.mark.slow)])
 def test_interrupted(engine, undisturbed, tmp_path):
     "Ctrl-C in a terminal, which all processes get: status 130, no process left, and the next run goes on."
     psutil = pytest.importorskip('psutil')
