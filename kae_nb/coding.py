@@ -91,7 +91,7 @@ def reconstruction_errors(
     batch_size: int = 4096,  # rows at a time, bounds the memory
     clip: bool = False,  # cut reconstructions to [0, 1]: for images that are known to lie there
 ) -> torch.Tensor:  # (n,) mean squared error of each image
-    "Return each image's mean squared error; `ValueError` if the model returns another shape."
+    "Return each row's mean squared error, of known values; `ValueError` for another shape."
     errors = []
     for rows in torch.as_tensor(x).split(batch_size):
         result = reconstruct(model, rows, batch_size, clip).to(rows.device)
@@ -99,7 +99,11 @@ def reconstruction_errors(
             raise ValueError(
                 f'the model returned {tuple(result.shape)} for images of shape {tuple(rows.shape)}'
             )
-        errors.append((result - rows).square().mean(1))
+        squares, known = (result - rows).square(), rows.shape[1]
+        if getattr(model, 'missing', None):  # what is not known has no error
+            gaps = rows.isnan()
+            squares, known = squares.masked_fill(gaps, 0), (~gaps).sum(1).clamp(1)
+        errors.append(squares.sum(1) / known)
     return torch.cat(errors)
 
 # %% ../nbs/24_coding.ipynb #0bf1f145

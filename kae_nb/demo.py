@@ -25,7 +25,7 @@ from .data import Dataset, load_dataset
 from .files import remove_leftovers, write_safely
 from .machine import check_device, kept_generators
 from .manifold import PolynomialManifold
-from .reconstruction import closed_figures, plain, show_reconstructions
+from .reconstruction import closed_figures, plain, show_test_rows
 from .residual import ResidualAutoEncoder
 from .retrieval import recall_at_k
 from .training import fit
@@ -170,10 +170,11 @@ def plot_demo(
 
     figure = plt.figure(figsize=(10, 8.2), layout='constrained')
     top, bottom = figure.subfigures(2, 1, height_ratios=(1.15, 1))
-    x, shape = dataset.x_test, dataset.image_shape
-    show_reconstructions(models, x, shape, ax=top.subplots(), cmap=dataset.cmap)
+    x = dataset.x_test
+    show_test_rows(models, dataset, ax=top.subplots())
     n_numbers = encode(models['PCA'], x[:1]).shape[1]
-    title = f'test images and what is left of them after {n_numbers} numbers'
+    kind = 'rows' if dataset.image_shape is None else 'images'
+    title = f'test {kind} and what is left of them after {n_numbers} numbers'
     top.suptitle(f'{plain(dataset.name)}: {title}')
 
     left, right = bottom.subplots(1, 2)

@@ -191,7 +191,7 @@ def _stack(models, compile):
     first = models[0]
     if is_wide(first):
         return WideLayer(models)
-    if isinstance(first, (nn.ReLU, nn.Sigmoid)):
+    if isinstance(first, (nn.ReLU, nn.Sigmoid, nn.Identity)):
         return copy.deepcopy(first)
     if type(first) not in (AutoEncoder, nn.Sequential):
         return EachLayer(models, compile)
@@ -481,6 +481,8 @@ def _why_apart(models, settings, x, own_orders):
         return 'their loss looks at latents'
     if settings['validation']:
         return 'each of them holds out images of its own'
+    if getattr(models[0], 'missing', None):
+        return 'their rows may have gaps'
     batch = x[: min(settings['batch_size'], 64)]
     if own_orders:  # each model has a batch of its own
         batch = batch.expand(len(models), *batch.shape)
@@ -570,7 +572,7 @@ def _train_group(work, models, group, order_seeds, checkpoints):
     # the highest rate of all is the one to name where a loss is lost
     settings, x = dict(group[0], lr=max(s['lr'] for s in group)), work.x
     for model in models:
-        prepare(model, x)
+        prepare(model, x, work.dataset.image_shape is not None)
     together = _stack(models, settings['compile'])  # _why_apart has looked at them
 
     def test():
@@ -580,7 +582,7 @@ def _train_group(work, models, group, order_seeds, checkpoints):
         together.train()
         return [mean_error(row, settings['protocol']) for row in torch.cat(parts, 1)]
 
-    tests = dict(test_loss=test)
+    tests = dict(test_loss=test) if len(work.x_test) else {}
     state = _state(together, models, x, group, checkpoints)
     loss_of = _stacked_loss_function(together, settings)
     following = _orders(len(x), order_seeds, settings['shuffle'])
@@ -644,7 +646,7 @@ def fit_many(
         for seed in seeds
     ]
     x, x_test = images_for(sample, dataset, device, every[0]['compile'])
-    prepare(sample, x)
+    prepare(sample, x, dataset.image_shape is not None)
     check_loss(sample, x, every[0])
     size = memory_of(sample, x[: every[0]['batch_size']].clone())
     at_once = max(1, int(check_rate('max_memory', max_memory) * 1e9 // size))

@@ -27,6 +27,7 @@ from .denoising import NOISES, evaluate_denoising, show_denoising
 from .files import remove_leftovers, write_json, write_safely
 from .machine import check_device
 from .reconstruction import as_images, check_models, closed_figures, codes_of
+from .reconstruction import image_scores, show_feature_errors, squared_errors
 from .reconstruction import evaluate_reconstruction, show_extremes, show_pixel_errors
 from .reconstruction import show_reconstructions
 from .residual import load_model
@@ -45,6 +46,15 @@ def _check_labels(dataset):
     "Raise a `ValueError` if there are no labels to tell apart."
     if not dataset.labeled:
         raise ValueError('the images have no labels to tell apart')
+
+
+_NO_IMAGES = 'these are rows of a table, and no images'
+
+
+def _check_images(dataset):
+    "Raise a `ValueError` if the rows are no images."
+    if dataset.image_shape is None:
+        raise ValueError(_NO_IMAGES)
 
 
 def _neighbors_at_most(dataset, protocol):
@@ -83,6 +93,9 @@ class _Measures:
         return dict(latent_dim=self.latents.shape[1], dead_units=int(dead))
 
     def reconstruction(self):
+        if self.dataset.image_shape is None:
+            errors = image_scores(self.model, self.dataset.x_test, squared_errors)
+            return dict(reconstruction_mse=errors.mean().item(), psnr=math.nan, ssim=math.nan)
         data, protocol, clip = self.dataset, self.protocol, self.dataset.data_range == (0, 1)
         given = data.x_test, data.image_shape, protocol, clip, data.data_range
         return evaluate_reconstruction(self.model, *given)
@@ -101,6 +114,7 @@ class _Measures:
         return {f'accuracy_{probe}': accuracy}
 
     def denoising(self, noise):
+        _check_images(self.dataset)
         data, clip = self.dataset, self.dataset.data_range == (0, 1)
         given = [noise], self.seed, self.protocol, clip, data.data_range
         return evaluate_denoising(self.model, data.x_test, *given)
@@ -173,7 +187,9 @@ def evaluate(
             except Exception as error:  # the others are worth having
                 row.update(dict.fromkeys(names, math.nan))
                 reasons[', '.join(names)] = _reason(error)
-    if min(dataset.image_shape[-2:]) < 7:
+    if dataset.image_shape is None:
+        reasons['psnr, ssim'] = _NO_IMAGES
+    elif min(dataset.image_shape[-2:]) < 7:
         reasons.setdefault('ssim', 'it needs images of at least 7×7 pixels')
     if all(map(math.isnan, row.values())):
         raise ValueError(f'nothing of this model can be measured: {next(iter(reasons.values()))}')
@@ -205,6 +221,13 @@ def _of_reconstruction(models, dataset):
         'Mean squared error of each pixel: bright is bad.',
         lambda: show_pixel_errors(models, x, shape, clip),
     )
+
+
+def _of_features(models, dataset):
+    "Return (title, caption, function that draws it)."
+    x, features = dataset.x_test, dataset.features
+    caption = 'The part of the variance of each feature that is lost: low is good.'
+    return ('Errors by feature', caption, lambda: show_feature_errors(models, x, features).figure)
 
 
 def _of_latents(models, dataset, seed):
@@ -253,11 +276,12 @@ def pictures(
 ) -> dict:  # (figure, caption) by title
     "Return the figures of a report, without those that cannot be drawn."
     check_models(models)
-    drawings = [
-        *_of_reconstruction(models, dataset),
-        *_of_latents(models, dataset, seed),
-        *_of_denoising(models, dataset, seed),
-    ]
+    latents = list(_of_latents(models, dataset, seed))
+    if dataset.image_shape is None:
+        drawings = [_of_features(models, dataset), *(d for d in latents if d[0] != 'Neighbors')]
+    else:
+        of_images = _of_reconstruction(models, dataset), _of_denoising(models, dataset, seed)
+        drawings = [*of_images[0], *latents, *of_images[1]]
     found, reasons = {}, {}
     for title, caption, draw in tqdm(
         drawings, unit=' pictures', disable=not progress, leave=False

@@ -22,7 +22,7 @@ class History:
 
     # mean loss over the batches of the epoch, while the model was changing
     train_loss: list = field(default_factory=list)
-    # mean squared error on the test images, after the epoch
+    # mean squared error on the test images, after the epoch; empty where there are none
     test_loss: list = field(default_factory=list)
     seconds: list = field(default_factory=list)  # time of the epoch, without the test
     interrupted: bool = False  # whether Ctrl-C ended the run before its last epoch
@@ -43,10 +43,8 @@ def frame(self: History) -> object:  # a data frame of pandas
     "Return the history as a data frame with one row an epoch, counted from 1."
     import pandas as pd
 
-    columns = dict(train_loss=self.train_loss, test_loss=self.test_loss)
-    if self.validation_loss:
-        columns['validation_loss'] = self.validation_loss
-    columns['seconds'] = self.seconds
+    names = 'train_loss', 'test_loss', 'validation_loss', 'seconds'
+    columns = {name: getattr(self, name) for name in names if getattr(self, name)}
     return pd.DataFrame(columns, index=pd.RangeIndex(1, len(self.seconds) + 1, name='epoch'))
 
 # %% ../nbs/25_history.ipynb #77f4e6f8
@@ -56,13 +54,19 @@ def plot(
     ax: object = None,  # matplotlib axes to draw in, else new ones
     **options,  # passed on to ax.plot
 ) -> object:  # the axes
-    "Draw the test loss by epoch, on a logarithmic scale; return the axes."
+    "Draw a loss by epoch, of the test, else of images held out, else of training; return axes."
     import matplotlib.pyplot as plt
 
     if ax is None:
         ax = plt.subplots(figsize=(5, 3))[1]
-    ax.plot(range(1, len(self.test_loss) + 1), self.test_loss, **options)
-    ax.set(xlabel='epoch', ylabel='test MSE', yscale='log')
+    losses = {
+        'test MSE': self.test_loss,
+        'MSE of what was held out': self.validation_loss,
+        'training loss': self.train_loss,
+    }
+    name = next((name for name, values in losses.items() if values), 'test MSE')
+    ax.plot(range(1, len(losses[name]) + 1), losses[name], **options)
+    ax.set(xlabel='epoch', ylabel=name, yscale='log')
     ax.yaxis.set_major_formatter('{x:g}')
     ax.yaxis.set_minor_formatter(lambda y, _: f'{y:g}' if f'{y:e}'[0] in '235' else '')
     return ax

@@ -5,7 +5,8 @@
 # %% auto #0
 __all__ = ['as_images', 'codes_of', 'image_scores', 'value_range', 'cuts', 'squared_errors', 'reconstruction_mse', 'psnr',
            'check_shape', 'ssim', 'evaluate_reconstruction', 'plain', 'show_rows', 'closed_figures', 'check_models',
-           'show_reconstructions', 'show_extremes', 'pixel_errors', 'show_pixel_errors']
+           'show_reconstructions', 'show_extremes', 'pixel_errors', 'show_pixel_errors', 'feature_errors',
+           'show_feature_errors', 'show_test_rows']
 
 # %% ../nbs/30_reconstruction.ipynb #bdd2d6a3
 import math
@@ -18,7 +19,7 @@ import torch.nn.functional as F
 
 from .checks import check_protocol, check_size
 from .coding import SCIKIT_LEARN, encode, mean_error, reconstruct
-from .data import paper_value, tile, usual_range
+from .data import Dataset, paper_value, tile, usual_range
 
 # %% ../nbs/30_reconstruction.ipynb #8c9bb1bd
 def _as_tensor(x):
@@ -447,3 +448,52 @@ def show_pixel_errors(
         ax.set(xticks=[], yticks=[])
     figure.colorbar(picture, ax=axes, label='MSE of the pixel', shrink=0.8)
     return figure
+
+# %% ../nbs/30_reconstruction.ipynb #0eeae23c
+def feature_errors(
+    model: object,  # as for reconstruct
+    x: torch.Tensor,  # (n, d) rows of a table
+) -> torch.Tensor:  # (d,) from 0; 1 is the error of the mean row, NaN a constant that is missed
+    "Return the part of each feature's variance that is lost."
+    return pixel_errors(model, x) / as_images(x).var(0, correction=0)
+
+
+def show_feature_errors(
+    models: dict,  # models by name
+    x: torch.Tensor,  # (n, d) rows of a table
+    features: Iterable = None,  # names of the d features, else their numbers
+    most: int = 20,  # how many features, those that the first model loses most of
+    ax: object = None,  # matplotlib axes to draw in, else new ones
+) -> object:
+    "Draw the part of each feature's variance that each model loses; return the axes."
+    import matplotlib.pyplot as plt
+
+    lost = {name: feature_errors(model, x).cpu() for name, model in check_models(models).items()}
+    first = next(iter(lost.values()))
+    names = list(features or [f'feature {i}' for i in range(len(first))])
+    if len(names) != len(first):
+        raise ValueError(f'{len(names)} names of features for rows of {len(first)} numbers')
+    order = first.nan_to_num(-1).argsort(descending=True)[: check_size('most', most)]
+    if ax is None:
+        ax = plt.subplots(figsize=(6, 0.22 * len(order) + 1), layout='constrained')[1]
+    places = range(len(order))
+    for marker, (name, parts) in zip('osD^vP*X' * len(lost), lost.items()):
+        ax.plot(parts[order], places, marker, ms=5, label=plain(name))
+    ax.set_yticks(places, [plain(names[i]) for i in order], fontsize=8)
+    ax.invert_yaxis()
+    ax.set(xlabel='part of the variance that is lost', xlim=(0, None))
+    ax.grid(axis='y', alpha=0.3)
+    ax.legend(frameon=False)
+    return ax
+
+# %% ../nbs/30_reconstruction.ipynb #d6d897b4
+def show_test_rows(
+    models: dict,  # models by name
+    dataset: Dataset,  # of images, or a table
+    ax: object = None,  # matplotlib axes to draw in, else new ones
+) -> object:
+    "Draw what is left of test images, or of the features of a table; return the axes."
+    x, shape = dataset.x_test, dataset.image_shape
+    if shape is None:
+        return show_feature_errors(models, x, dataset.features, 10, ax)
+    return show_reconstructions(models, x, shape, ax=ax, cmap=dataset.cmap)

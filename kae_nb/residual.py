@@ -16,7 +16,7 @@ from fastcore.basics import patch
 from sklearn.decomposition import PCA
 from torch import nn
 
-from .autoencoder import AutoEncoder, check_widths
+from .autoencoder import AutoEncoder, check_widths, placement
 from .checks import check_size
 from .coding import mean_error, reconstruction_errors
 from .files import read_tensors
@@ -34,7 +34,7 @@ def hidden_layer(
     **options,  # what the layer takes
 ) -> nn.Module:
     "Return normalization and a layer of the library, or an activation function and `nn.Linear`."
-    placed = {name: options[name] for name in ('device', 'dtype') if name in options}
+    placed = placement(options)
     norm = nn.LayerNorm(in_features, **placed)
     if layer in ACTIVATIONS:
         linear = make_layer('linear', in_features, out_features, **options)
@@ -54,7 +54,8 @@ def straight_through(
 class ResidualAutoEncoder(AutoEncoder):
     "An autoencoder of any data: a linear path that begins as PCA, with networks beside it."
 
-    saved_options = 'in_features', 'latent_dim', 'hidden_dims'
+    saved_options = 'in_features', 'latent_dim', 'hidden_dims', 'missing'
+    output = 'cut'  # see start_from_pca
     recipe = dict(lr=1.6e-2, neighbors=1e-3)  # settings of fit, where nothing is said
 
     def __init__(
@@ -66,6 +67,7 @@ class ResidualAutoEncoder(AutoEncoder):
         # 'silu', 'gelu', 'relu', or a layer as for AutoEncoder
         layer: str | Callable = 'unit_polynomial',
         protocol: None = None,  # there is no paper behind it
+        missing: str = None,  # 'mean' or 'indicator' to take rows with gaps, see AutoEncoder
         **layer_options,  # what the layers take, such as order=3; device and dtype
     ):
         nn.Module.__init__(self)
@@ -79,7 +81,7 @@ class ResidualAutoEncoder(AutoEncoder):
         if layer not in ACTIVATIONS:
             find_layer(layer)
         self.layer, self.layer_options = layer, layer_options
-        placed = self._placed()
+        placed = placement(layer_options)
         widths = self.in_features, *self.hidden_dims, self.latent_dim
         self.linear_in = nn.Linear(self.in_features, self.latent_dim, **placed)
         self.linear_out = nn.Linear(self.latent_dim, self.in_features, **placed)
@@ -90,20 +92,16 @@ class ResidualAutoEncoder(AutoEncoder):
         self.register_buffer('mean', torch.zeros(self.in_features, **placed))
         self.register_buffer('limits', torch.tensor([-math.inf, math.inf], **placed))
         self.register_buffer('is_started', torch.tensor(False, device=placed.get('device')))
+        self._take_gaps(missing, **placed)
 
     def _stack(self, widths):
         "A linear layer, then hidden layers from each width to the next."
-        linear = make_layer('linear', *widths[:2], **self._placed())
+        linear = make_layer('linear', *widths[:2], **placement(self.layer_options))
         nn.init.normal_(linear.weight, std=widths[0] ** -0.5)
         nn.init.zeros_(linear.bias)
         pairs = zip(widths[1:], widths[2:])
         hidden = [hidden_layer(self.layer, a, b, **self.layer_options) for a, b in pairs]
         return nn.Sequential(linear, *hidden)
-
-    def _placed(self):
-        "The options of layers that PyTorch's take too."
-        options = self.layer_options
-        return {name: options[name] for name in ('device', 'dtype') if name in options}
 
     @property
     def started(self) -> bool:
@@ -112,7 +110,7 @@ class ResidualAutoEncoder(AutoEncoder):
 
     def encode(self, x: torch.Tensor) -> torch.Tensor:
         "Latents (…, latent_dim) of images (…, in_features)."
-        centered = x - self.mean
+        centered = self.without_gaps(x) - self.mean
         return self.linear_in(centered) + self.latent_gain * self.encoder(centered)
 
     def decode_uncut(self, z: torch.Tensor) -> torch.Tensor:
@@ -128,8 +126,10 @@ class ResidualAutoEncoder(AutoEncoder):
 def start_from_pca(
     self: ResidualAutoEncoder,
     x: torch.Tensor,  # (n, d) training images
+    are_images: bool = True,  # whether they are that, and not rows of a table
 ) -> ResidualAutoEncoder:  # itself
     "Make the linear path PCA of the images; `ValueError` for fewer of them than latents."
+    x = self.learn_means(x).without_gaps(x)
     rows, q = x.detach().cpu().double().numpy(), self.latent_dim
     if q > min(rows.shape):
         raise ValueError(
@@ -140,7 +140,7 @@ def start_from_pca(
     unit = math.sqrt(pca.explained_variance_.mean()) or 1.0
     axes = torch.from_numpy(np.array(pca.components_))
     total = max(rows.var(0).sum(), np.finfo(np.float32).tiny)
-    is_picture = rows.min() >= 0 and rows.max() <= 1
+    is_picture = are_images and rows.min() >= 0 and rows.max() <= 1
     with torch.no_grad():
         self.linear_in.weight.copy_(axes / unit)
         self.linear_in.bias.zero_()

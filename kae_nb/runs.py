@@ -41,7 +41,7 @@ from .files import fingerprint, locked, read_json, remove_leftovers, write_json,
 from .history import History, mean_image_error
 from .layers import find_layer
 from .machine import check_compiler, check_device, hardware, kept_generators
-from .reconstruction import closed_figures, plain, show_reconstructions
+from .reconstruction import closed_figures, plain, show_test_rows
 from .residual import ResidualAutoEncoder, load_model
 from .training import complete_settings, fit
 from torch import nn
@@ -166,7 +166,7 @@ def plot_run(
     history: History,  # its History
     dataset: Dataset,  # the Dataset that it was trained on
 ) -> object:
-    "Return a figure: the losses by epoch, and test images above what the model makes of them."
+    "Return a figure: the losses by epoch, and what the model makes of test images or features."
     import matplotlib.pyplot as plt
 
     figure, (curve, images) = plt.subplots(
@@ -182,9 +182,7 @@ def plot_run(
     )
     curve.legend(frameon=False)
     name = plain(f'{model.layer}, {model.latent_dim} numbers')
-    show_reconstructions(
-        {name: model}, dataset.x_test, dataset.image_shape, ax=images, cmap=dataset.cmap
-    )
+    show_test_rows({name: model}, dataset, ax=images)
     return figure
 
 # %% ../nbs/54_runs.ipynb #8bdd1269

@@ -93,6 +93,9 @@ def complete_settings(
     # part of the training images that is held out, and chooses the epoch whose parameters are
     # kept; else the model's or 0
     validation: float = None,
+    # end after so many epochs without a lower validation error, else after all; in the one-cycle
+    # schedule the rate has not come down by then
+    patience: int = None,
 ) -> dict:  # the same names but the model's, and one_cycle; values of plain types
     "Return all settings, checked; those that are None are the model's or the recipe's."
     recipe = RECIPES[check_protocol(protocol)]
@@ -113,6 +116,8 @@ def complete_settings(
             'restore_best chooses the epoch on test images, validation on images held out: '
             f'give one of them, got restore_best=True and validation={validation:g}'
         )
+    if patience is not None and not validation:
+        raise ValueError(f'patience={patience} counts epochs by validation: give that too')
     lookup(LOSSES, loss, 'loss')
     return dict(
         epochs=check_size('epochs', epochs),
@@ -129,6 +134,7 @@ def complete_settings(
         compile=check_flag('compile', compile),
         restore_best=restore_best,
         validation=validation,
+        patience=None if patience is None else check_size('patience', patience),
     )
 
 # %% ../nbs/27_training.ipynb #2ede9c95
@@ -294,6 +300,12 @@ class _Bar(tqdm):
         self.set_postfix(texts, refresh=False)
 
 
+def _last_errors(history):
+    "The errors after the last epoch, means over models, by name."
+    errors = dict(test_mse=history.test_loss, validation_mse=history.validation_loss)
+    return {name: torch.tensor(values[-1]).mean() for name, values in errors.items() if values}
+
+
 def _bar(state, x, settings, progress):
     "The progress bar of a training."
     total = settings['epochs'] * len(x)
@@ -330,6 +342,13 @@ def _end_epoch(state, x, tests, settings, checkpoints):
         keep_best(state.best, state.named, getattr(state.history, chosen_by))
 
 
+def _is_over(state, settings):
+    "Whether the last epoch is done, or the patience at its end."
+    if state.epochs_done == settings['epochs'] or settings['patience'] is None:
+        return state.epochs_done == settings['epochs']
+    return state.epochs_done - (state.history.best_epoch or 0) >= settings['patience']
+
+
 def _chosen_by(settings):
     "The losses in a history that choose the epoch whose parameters are kept; None for the last."
     if settings['validation']:
@@ -357,7 +376,7 @@ def _save(state, settings, checkpoints):
 def _finished(state, settings, checkpoints):
     "The history of a training that has ended, with the best parameters back in place if asked."
     history, steps = state.history, settings['epochs'] * state.steps_per_epoch
-    history.interrupted = state.steps_done < steps
+    history.interrupted = not _is_over(state, settings)
     if history.interrupted:
         now = 'resume=True goes on from here' if checkpoints else 'the model is as far as it came'
         where = f'step {state.steps_done:,} of {steps:,}, in epoch {state.epochs_done + 1}'
@@ -385,7 +404,7 @@ def train(
     "Train to the last epoch, or until Ctrl-C, from the last checkpoint if there is one."
     _go_on(state, checkpoints)
     steps = settings['epochs'] * state.steps_per_epoch
-    orders = islice(orders, settings['epochs'])
+    orders = islice(orders, 0 if _is_over(state, settings) else settings['epochs'])
     batches = _batches(x, orders, settings['batch_size'], state.steps_done)
     with kept_memory(), interruption() as interrupted, _bar(state, x, settings, progress) as bar:
         start = time.perf_counter()
@@ -399,8 +418,8 @@ def train(
             state.seconds += time.perf_counter() - start
             if not state.step_in_epoch:
                 _end_epoch(state, x, tests, settings, checkpoints)
-                bar.tell(test_mse=torch.tensor(state.history.test_loss[-1]).mean())
-            stop = interrupted() or state.steps_done == steps
+                bar.tell(**_last_errors(state.history))
+            stop = interrupted() or _is_over(state, settings)
             if checkpoints and (stop or checkpoints.due()):
                 _save(state, settings, checkpoints)
             if stop:
@@ -424,7 +443,7 @@ def _check_model(model):
     return parameters[0]
 
 
-def _check_images(dataset, in_features):
+def _check_images(dataset, in_features, takes_gaps):
     "A `ValueError` for images that are none, of another size, or not finite."
     n, d = dataset.x_train.shape
     if not n:
@@ -434,7 +453,10 @@ def _check_images(dataset, in_features):
             f'the model takes {in_features} features, but the images of {dataset.name} have {d}'
         )
     for part in ('x_train', 'x_test'):
-        if not torch.isfinite(getattr(dataset, part)).all():
+        rows = getattr(dataset, part)
+        if takes_gaps and rows.isinf().any():
+            raise ValueError(f'{part} of {dataset.name} holds infinite values')
+        if not takes_gaps and not torch.isfinite(rows).all():
             raise ValueError(f'{part} of {dataset.name} holds NaN or infinite values')
 
 
@@ -466,10 +488,13 @@ def check_trainable(
             f'got {type(dataset).__name__}'
         )
     like = _check_model(model)
-    _check_images(dataset, getattr(model, 'in_features', None))
+    takes_gaps = bool(getattr(model, 'missing', None))
+    _check_images(dataset, getattr(model, 'in_features', None), takes_gaps)
     _check_output(model, dataset.x_train[:2].to(like))
     low, high = dataset.x_train.min().item(), dataset.x_train.max().item()
-    if isinstance(list(model.modules())[-1], nn.Sigmoid) and (low < 0 or high > 1):
+    is_open = getattr(model, 'output', 'sigmoid') is None  # to be chosen by these rows
+    ends_in_sigmoid = isinstance(list(model.modules())[-1], nn.Sigmoid) and not is_open
+    if ends_in_sigmoid and (low < 0 or high > 1):
         warnings.warn(
             f'the images of {dataset.name} reach from {low:g} to {high:g}, '
             'but the model ends in a sigmoid, which reaches from 0 to 1'
@@ -545,7 +570,13 @@ def total_loss(
             z = model.encode(batch)
             sigma = noise * z.detach().std(0, correction=0)
             y = model.decode(z + sigma * torch.randn_like(z) if noise else z)
-    loss = LOSSES[settings['loss']](y.to(batch.dtype), batch)
+    y = y.to(batch.dtype)
+    if getattr(model, 'missing', None):  # gaps have no part in it
+        known, batch = ~batch.isnan(), torch.where(batch.isnan(), model.means, batch)
+        loss = LOSSES[settings['loss']](torch.where(known, y, batch), batch)
+        loss = loss * known.numel() / known.sum().clamp(1)
+    else:
+        loss = LOSSES[settings['loss']](y, batch)
     if neighbors:
         scale = getattr(model, 'log_scale', 0.0)
         loss = loss + neighbors * neighbor_loss(batch, z.to(batch.dtype), scale)
@@ -567,11 +598,16 @@ def loss_function(
 # %% ../nbs/27_training.ipynb #5ebcaa98
 def prepare(
     model: nn.Module,  # on its device
-    x: torch.Tensor,  # (n, d) training images, there too
+    x: torch.Tensor,  # (n, d) training rows, there too
+    are_images: bool = True,  # whether the rows are images
 ):
-    "Let a model start from PCA if it can and has not."
+    "Let a model learn means, choose its output and start from PCA, if it can and has not."
+    if getattr(model, 'missing', None):
+        x = model.learn_means(x).without_gaps(x)
+    if hasattr(model, 'choose_output'):
+        model.choose_output(x, are_images)
     if hasattr(model, 'start_from_pca') and not model.started:
-        model.start_from_pca(x)
+        model.start_from_pca(x, are_images)
 
 # %% ../nbs/27_training.ipynb #601b5178
 def settle(
@@ -617,9 +653,8 @@ def _train_one(model, x, held, x_test, settings, checkpoints, progress):
     def error(images):
         return mean_error(reconstruction_errors(model, images), settings['protocol'])
 
-    tests = dict(test_loss=partial(error, x_test))
-    if len(held):
-        tests['validation_loss'] = partial(error, held)
+    parts = dict(test_loss=x_test, validation_loss=held)
+    tests = {name: partial(error, images) for name, images in parts.items() if len(images)}
     work = min(settings['batch_size'], len(x)) * sum(p.numel() for p in model.parameters())
     with few_threads(work):
         model.train()
@@ -645,10 +680,12 @@ def fit(
     "Train `model` in place to reproduce the images of `dataset`; Ctrl-C ends it early."
     check_trainable(model, dataset)
     settings = complete_settings(model, epochs, **kwargs)
+    if settings['restore_best'] and not len(dataset.x_test):
+        raise ValueError('restore_best chooses the epoch on test images, and there are none')
     checkpoint_seconds = check_rate('checkpoint_seconds', checkpoint_seconds, zero=True)
     images, x_test = images_for(model, dataset, device, settings['compile'])
     x, held = hold_out(images, settings['validation'], settings['seed'])
-    prepare(model, x)
+    prepare(model, x, dataset.image_shape is not None)
     check_loss(model, x, settings)
     run = dict(settings, model=repr(model))
     del run['compile']  # which changes how it is computed, not what
@@ -664,7 +701,8 @@ def fit(
         history = _train_one(model, x, held, x_test, settings, kept, progress)
     if len(held) and not history.interrupted:
         settle(model, start, held)
-    if not history.interrupted and len(x_test):
+    has_gaps = bool(x.isnan().any())
+    if not history.interrupted and len(x_test) and not has_gaps:
         beside = references(model, x, x_test, settings['protocol'])
         kept_epoch = history.best_epoch if settings['validation'] else None
         history.problem = problem_of(history.test_loss[:kept_epoch], *beside)

@@ -61,6 +61,9 @@ autoencoder.AutoEncoder(64, 4)
 autoencoder.AutoEncoder.load(saved)
 checks.check_protocol('paper')
 autoencoder.check_widths((8, 4))
+autoencoder.placement({'order': 2})
+autoencoder.AutoEncoder.choose_output(other, x, False)
+autoencoder.AutoEncoder.learn_means(other, x)
 coding.encode(model, x)
 coding.decode(model, z)
 coding.reconstruct(model, x)
@@ -284,6 +287,9 @@ reconstruction.show_reconstructions({'a': model}, x, (8, 8))
 reconstruction.show_extremes(model, x, (8, 8))
 reconstruction.pixel_errors(model, x)
 reconstruction.show_pixel_errors({'a': model}, x, (8, 8))
+reconstruction.feature_errors(model, x)
+reconstruction.show_feature_errors({'a': model}, x)
+reconstruction.show_test_rows({'a': model}, digits)
 reproduce.paper_jobs({'digits': digits}, [4])
 reproduce.write_report(frame, 'report', 1)
 reproduce.kae_reproduce('digits', '4', 'AE', 1, 1, '1e-3', '1e-4', no_figures=True)
@@ -371,6 +377,8 @@ training.take_step(x, lambda batch: (batch.mean() - weight)**2, torch.optim.SGD(
 training.images_for(model, digits)
 training.total_loss(model, x, training.complete_settings(model, latent_noise=0.1, neighbors=0.1))
 training.check_loss(model, x, training.complete_settings(model))
+tabular.from_frame(frame[['lr', 'epochs']])
+tabular.read_table(table)
 training.prepare(model, x)
 training.settle(model, {}, x)
 training.hold_out(x, 0.1, 0)
@@ -460,6 +468,8 @@ MAY_CHANGE = {  # function: what it is for it to change, and why
             'reconstruction.show_reconstructions',
             'reconstruction.show_extremes',
             'reconstruction.show_pixel_errors',
+            'reconstruction.show_feature_errors',
+            'reconstruction.show_test_rows',
             'retrieval.plot_recall',
             'retrieval.show_neighbors',
             'runs.plot_run',
@@ -537,6 +547,7 @@ def things(tmp_path_factory):
     (folder / 'emptied').mkdir()
     Index(digits.x_test).save(folder / 'a.index')
     np.savez(folder / 'arrays.npz', x_train=digits.x_train.numpy())
+    np.save(folder / 'table.npy', digits.x_train.numpy())
     for k, row in enumerate(digits.x_train[:6]):
         file = folder / f'pictures/{"ab"[k % 2]}/{k}.png'
         file.parent.mkdir(parents=True, exist_ok=True)
@@ -559,6 +570,7 @@ def things(tmp_path_factory):
         saved='model.safetensors',
         index='a.index',
         arrays='arrays.npz',
+        table='table.npy',
         pictures='pictures',
         picture='pictures/a/0.png',
         run='run',
