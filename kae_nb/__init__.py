@@ -1,1 +1,15 @@
 __version__ = "0.1.0"
+
+_ESTIMATORS = {'KAE': 'estimator'}  # name: its module, which is imported when it is asked for
+
+
+def __getattr__(name):
+    if name not in _ESTIMATORS:
+        raise AttributeError(f'module {__name__!r} has no attribute {name!r}')
+    from importlib import import_module
+
+    return getattr(import_module(f'{__name__}.{_ESTIMATORS[name]}'), name)
+
+
+def __dir__():
+    return sorted([*globals(), *_ESTIMATORS])

@@ -161,6 +161,13 @@ ensemble.check_stack([model, other], x)
 ensemble.memory_of(model, x)
 ensemble.Member(0, 1e-3, 0., model, history)
 ensemble.fit_many(lambda: autoencoder.AutoEncoder(64, 4), digits, 2, 1, progress=False)
+estimator.robust_scale(x.numpy())
+estimator.of_one_kind(x.numpy())
+estimator.default_widths(64)
+estimator.default_batch(100)
+estimator.default_epochs(100, 32)
+estimator.KAE(2, max_iter=2).fit(x.numpy()).impute(x.numpy())
+estimator.KAE.load(estimator_file)
 evaluation.evaluate(model, digits, ks=[1])
 evaluation.pictures({'a': model}, digits)
 evaluation.as_text({'a': {'psnr': 3.}})
@@ -533,6 +540,7 @@ def things(tmp_path_factory):
     from PIL import Image
     from kae_nb.autoencoder import AutoEncoder
     from kae_nb.demo import demo
+    from kae_nb.estimator import KAE
     from kae_nb.data import load_dataset
     from kae_nb.experiments import checksum, grid, run_grid
     from kae_nb.store import Store, pack, unpack
@@ -548,6 +556,7 @@ def things(tmp_path_factory):
     Index(digits.x_test).save(folder / 'a.index')
     np.savez(folder / 'arrays.npz', x_train=digits.x_train.numpy())
     np.save(folder / 'table.npy', digits.x_train.numpy())
+    KAE(2, model='manifold').fit(digits.x_train).save(folder / 'kae.safetensors')
     for k, row in enumerate(digits.x_train[:6]):
         file = folder / f'pictures/{"ab"[k % 2]}/{k}.png'
         file.parent.mkdir(parents=True, exist_ok=True)
@@ -571,6 +580,7 @@ def things(tmp_path_factory):
         index='a.index',
         arrays='arrays.npz',
         table='table.npy',
+        estimator_file='kae.safetensors',
         pictures='pictures',
         picture='pictures/a/0.png',
         run='run',

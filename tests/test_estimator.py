@@ -1,0 +1,100 @@
+"What a notebook cannot hold about the estimator: scikit-learn's checks, a light package, other processes."
+
+import os, subprocess, sys
+
+import numpy as np
+import pytest
+
+CHECKS = """
+import warnings
+from kae_nb import KAE
+from sklearn.utils.estimator_checks import check_estimator
+
+warnings.simplefilter('ignore')
+quick = dict(max_iter=3)
+for estimator in (
+    KAE(),
+    KAE(missing='mask', **quick),
+    KAE(2, missing='indicator', model='autoencoder', scale=False, **quick),
+    KAE(model='residual', early_stopping=False, **quick),
+    KAE(model='manifold'),
+):
+    for check in check_estimator(estimator, on_fail=None) or ():
+        if check['status'] != 'passed':
+            print(estimator, check['check_name'], check['status'], check['exception'])
+"""
+
+
+def test_scikit_learn_finds_nothing_and_skips_nothing():
+    "In a process of its own: SCIPY_ARRAY_API, without which one check is skipped, is read on import."
+    environment = {**os.environ, 'SCIPY_ARRAY_API': '1'}
+    done = subprocess.run(
+        [sys.executable, '-c', CHECKS], capture_output=True, text=True, env=environment
+    )
+    assert done.returncode == 0 and done.stdout == '', done.stdout + done.stderr[-2000:]
+
+
+LIGHT = """
+import sys, kae_nb
+assert not {'torch', 'sklearn', 'numpy'} & set(sys.modules)
+assert 'KAE' in dir(kae_nb)
+try:
+    kae_nb.KEA
+except AttributeError as error:
+    assert 'KEA' in str(error)
+else:
+    raise AssertionError
+from kae_nb import KAE
+from kae_nb.estimator import KAE as same
+assert KAE is same
+"""
+
+
+def test_importing_the_package_stays_light():
+    done = subprocess.run([sys.executable, '-c', LIGHT], capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+
+
+def test_same_numbers_in_another_process(tmp_path):
+    "A file that one process wrote is another's estimator, to the last bit."
+    from sklearn.datasets import load_wine
+
+    from kae_nb import KAE
+
+    x = load_wine().data
+    kae = KAE(3, model='residual', max_iter=5).fit(x)
+    kae.save(tmp_path / 'kae.safetensors')
+    np.save(tmp_path / 'z.npy', kae.transform(x))
+    program = (
+        'import numpy as np; from kae_nb import KAE; from sklearn.datasets import load_wine; '
+        "kae, z = KAE.load('kae.safetensors'), np.load('z.npy'); "
+        'assert np.array_equal(kae.transform(load_wine().data), z)'
+    )
+    done = subprocess.run(
+        [sys.executable, '-c', program], capture_output=True, text=True, cwd=tmp_path
+    )
+    assert done.returncode == 0, done.stderr
+
+
+@pytest.mark.parametrize(
+    'container', ['array', 'frame', 'tensor', 'float32', 'list', 'whole numbers']
+)
+def test_containers(container):
+    "Rows come in many forms; the numbers count."
+    import pandas as pd, torch
+    from sklearn.datasets import load_iris
+
+    from kae_nb import KAE
+
+    x = load_iris().data
+    same = {
+        'array': x,
+        'frame': pd.DataFrame(x),
+        'tensor': torch.from_numpy(x),
+        'float32': x.astype(np.float32),
+        'list': x.tolist(),
+        'whole numbers': (10 * x).round().astype(int),
+    }[container]
+    z = KAE(2, model='manifold').fit(same).transform(same)
+    expected = KAE(2, model='manifold').fit(x).transform(x)
+    assert np.allclose(z, expected, atol=1e-3)
