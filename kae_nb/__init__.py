@@ -1,6 +1,6 @@
 __version__ = "0.1.0"
 
-_ESTIMATORS = {'KAE': 'estimator'}  # name: its module, which is imported when it is asked for
+_ESTIMATORS = {'KAE': 'estimator', 'KAEDetector': 'anomaly'}  # name: its module, imported when asked for
 
 
 def __getattr__(name):

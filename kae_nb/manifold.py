@@ -226,7 +226,7 @@ class _Axes:
         with np.errstate(invalid='ignore'):  # where all rows are the same
             pca = PCA(q, random_state=seed).fit(x.numpy())
         parts = pca.mean_, pca.components_, np.sqrt(pca.explained_variance_)
-        return cls(*(torch.from_numpy(np.array(part)).to(x) for part in parts))
+        return cls(*(torch.from_numpy(np.array(part, order='C')).to(x) for part in parts))
 
     def line(self, degree):
         "The decoder that is PCA's, (M, d)."
@@ -404,7 +404,7 @@ class PolynomialManifold(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Base
             z = axes.latents(x, search)
             decoder = fit_decoder(x, axes.mean, z, start=decoder, **fitted)
         self.mean_, self.components_ = axes.mean.numpy(), axes.components.numpy()
-        self.scale_, self.decoder_ = axes.scale.numpy(), decoder.numpy()
+        self.scale_, self.decoder_ = axes.scale.numpy(), decoder.contiguous().numpy()
         return self
 
     def transform(

@@ -7,7 +7,7 @@ import pytest
 
 CHECKS = """
 import warnings
-from kae_nb import KAE
+from kae_nb import KAE, KAEDetector
 from sklearn.utils.estimator_checks import check_estimator
 
 warnings.simplefilter('ignore')
@@ -18,6 +18,9 @@ for estimator in (
     KAE(2, missing='indicator', model='autoencoder', scale=False, **quick),
     KAE(model='residual', early_stopping=False, **quick),
     KAE(model='manifold'),
+    KAEDetector(),
+    KAEDetector(missing='mask', **quick),
+    KAEDetector(extremes=False, contamination=0.1),
 ):
     for check in check_estimator(estimator, on_fail=None) or ():
         if check['status'] != 'passed':

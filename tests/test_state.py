@@ -57,6 +57,10 @@ def differences(before, after):
 
 # A call of each public function: what its line calls first is the function that it is for.
 CALLS = '''
+anomaly.default_components(x.numpy(), True)
+anomaly.conformal_threshold(y.numpy(), 0.1)
+anomaly.KAEDetector().fit(x.numpy()).explain(x.numpy())
+anomaly.KAEDetector.load(detector_file)
 autoencoder.AutoEncoder(64, 4)
 autoencoder.AutoEncoder.load(saved)
 checks.check_protocol('paper')
@@ -168,6 +172,9 @@ estimator.default_batch(100)
 estimator.default_epochs(100, 32)
 estimator.KAE(2, max_iter=2).fit(x.numpy()).impute(x.numpy())
 estimator.KAE.load(estimator_file)
+estimator.check_rows(kae, x.numpy())
+estimator.write_estimator(kae, 'b.safetensors')
+estimator.read_estimator(type(kae), estimator_file)
 evaluation.evaluate(model, digits, ks=[1])
 evaluation.pictures({'a': model}, digits)
 evaluation.as_text({'a': {'psnr': 3.}})
@@ -539,6 +546,7 @@ def things(tmp_path_factory):
     from dataclasses import replace
     from PIL import Image
     from kae_nb.autoencoder import AutoEncoder
+    from kae_nb.anomaly import KAEDetector
     from kae_nb.demo import demo
     from kae_nb.estimator import KAE
     from kae_nb.data import load_dataset
@@ -556,7 +564,9 @@ def things(tmp_path_factory):
     Index(digits.x_test).save(folder / 'a.index')
     np.savez(folder / 'arrays.npz', x_train=digits.x_train.numpy())
     np.save(folder / 'table.npy', digits.x_train.numpy())
-    KAE(2, model='manifold').fit(digits.x_train).save(folder / 'kae.safetensors')
+    kae = KAE(2, model='manifold').fit(digits.x_train)
+    kae.save(folder / 'kae.safetensors')
+    KAEDetector().fit(digits.x_train).save(folder / 'detector.safetensors')
     for k, row in enumerate(digits.x_train[:6]):
         file = folder / f'pictures/{"ab"[k % 2]}/{k}.png'
         file.parent.mkdir(parents=True, exist_ok=True)
@@ -581,6 +591,7 @@ def things(tmp_path_factory):
         arrays='arrays.npz',
         table='table.npy',
         estimator_file='kae.safetensors',
+        detector_file='detector.safetensors',
         pictures='pictures',
         picture='pictures/a/0.png',
         run='run',
@@ -590,6 +601,7 @@ def things(tmp_path_factory):
     return dict(
         {name: str(folder / path) for name, path in paths.items()},
         digits=digits,
+        kae=kae,
         of_demo=of_demo,
         x=digits.x_test,
         y=digits.y_test,
