@@ -45,6 +45,7 @@ class AutoEncoder(nn.Module):
     "Encodes x (…, in_features) to latents (…, latent_dim), and decodes them."
 
     saved_options = 'in_features', 'latent_dim', 'hidden_dims', 'protocol', 'output', 'missing'
+    hidden_part = 0.2  # of the values, hidden from the encoder in training if there may be gaps
 
     def __init__(
         self,
@@ -100,6 +101,8 @@ class AutoEncoder(nn.Module):
         if self.missing is None:
             return x
         gaps = x.isnan()
+        if self.training:
+            gaps = gaps | (torch.rand_like(x) < self.hidden_part)
         filled = torch.where(gaps, self.means, x)
         return filled if self.missing == 'mean' else filled + self.indicator(gaps.to(x.dtype))
 

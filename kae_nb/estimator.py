@@ -379,6 +379,8 @@ def _fit(self, X, can_go_on):
     self.is_bounded_ = is_bounded and self.output != 'identity'
     x = _scaled(self, rows)
     self.mean_ = x.nanmean(0).nan_to_num(0).numpy()
+    ends = (np.nanmin, np.inf), (np.nanmax, -np.inf)
+    self.low_, self.high_ = (end(x.numpy(), 0, initial=start) for end, start in ends)
     _choose(self, x, can_go_on)
     return self
 
@@ -408,23 +410,29 @@ def plot_history(
 def impute(
     self: KAE,
     X: object,  # (n, d) rows, NaN where a value is missing
-    max_iter: int = 100,  # rounds of encoding and decoding
+    # rounds of encoding and decoding; 'auto': 1 for a model that was trained with gaps, else 30
+    max_iter: int | str = 'auto',
     tol: float = 1e-3,  # largest change in a round, in scales of the columns, that ends it
 ) -> np.ndarray:  # (n, d) rows without gaps; what was known is as it was
     "Return rows with their gaps filled by what the model makes of the rest of the row."
     check_is_fitted(self)
-    check_size('max_iter', max_iter)
+    takes_gaps = bool(getattr(self.model_, 'missing', None))
+    rounds = _auto('max_iter', max_iter, 1 if takes_gaps else 30, check_size)
     check_rate('tol', tol, zero=True)
     rows = check_rows(self, X, gaps=True, reset=False)
+    if self.n_components_ == self.n_features_in_:
+        warnings.warn(
+            'with a latent for each feature the others say nothing of a gap: ask for fewer'
+        )
     x = _scaled(self, rows)
     gaps = x.isnan()
-    takes_gaps = getattr(self.model_, 'missing', None)
+    low, high = (torch.from_numpy(end).to(x) for end in (self.low_, self.high_))
     filled = torch.where(gaps, torch.from_numpy(self.mean_).to(x), x)
     made = _there_and_back(self, x if takes_gaps else filled)
-    for _ in range(max_iter):
-        change = (made - filled).abs().masked_fill(~gaps, 0)
-        filled = torch.where(gaps, made, filled)
-        if not change.numel() or change.max() < tol:
+    for left in reversed(range(rounds)):
+        made = torch.where(gaps, made.clamp(low, high), x)
+        change, filled = (made - filled).abs().max().item() if gaps.any() else 0.0, made
+        if not left or change < tol:
             break
         made = _there_and_back(self, filled)
     return np.where(gaps.numpy(), filled.numpy() * self.scale_ + self.center_, rows)
