@@ -454,6 +454,7 @@ def _standardize_columns(x):
 
 def _preprocessed(dataset, preprocessing):
     "A data set with all its rows changed, and the change in its name."
+    preprocessing = preprocessing or ('original' if dataset.image_shape else 'standardize')
     if preprocessing == 'original':
         return dataset
     change = PREPROCESSING[preprocessing]
@@ -485,7 +486,8 @@ def _from_table(path, labels, title, seed):
 
 def _check_options(grayscale, size, preprocessing, subset, seed, **switches):
     "The size as (height, width) or None; an error for options that mean nothing."
-    lookup(list(PREPROCESSING), preprocessing, 'preprocessing')
+    if preprocessing is not None:
+        lookup(list(PREPROCESSING), preprocessing, 'preprocessing')
     check_size('seed', seed, 0)
     if subset is not None:
         check_size('subset', subset)
@@ -508,8 +510,9 @@ def load_dataset(
     # resize images to a side in pixels or (height, width), such as 32, (10, 14) or '10x14', else
     # as they are
     size: int | tuple | str = None,
-    # 'original', 'inverse', 'normalize' or 'standardize', see PREPROCESSING
-    preprocessing: str = 'original',
+    # 'original', 'inverse', 'normalize' or 'standardize', see PREPROCESSING; None for 'original',
+    # and for a table 'standardize'
+    preprocessing: str = None,
     subset: int = None,  # how many training images to draw, else all; see Dataset.subset
     seed: int = 0,  # of the subset, and of what is held out where there is no test part
     strict: bool = False,  # folder: an image that cannot be read is an error
@@ -546,6 +549,8 @@ def load_dataset(
         dataset = _from_bytes(*found, name, 'gray' if name.startswith('cifar') else 'gray_r')
     if subset is not None:
         dataset = dataset.subset(subset, seed)
+    if kind != 'table' and preprocessing is None:
+        return dataset  # arrays as they are
     return _preprocessed(dataset, preprocessing)
 
 # %% ../nbs/22_data.ipynb #d44a3e74
@@ -558,7 +563,7 @@ class ImageFiles:
         labels: Tensor,  # (n,) their labels
         size: int | tuple | str,  # (height, width), or None for images as they are
         grayscale: bool,  # color to gray
-        preprocessing: str,  # a name in PREPROCESSING
+        preprocessing: str,  # a name in PREPROCESSING, None for 'original'
         strict: bool,  # an image that cannot be read is an error
     ):
         self.files, self.labels, self.size, self.grayscale = files, labels, size, grayscale
@@ -574,7 +579,7 @@ class ImageFiles:
         except UnreadableImages as error:  # None, if it returns
             return check_readable(error.reasons, len(rows), self.strict)
         check_readable(unreadable, len(rows), self.strict)
-        x = PREPROCESSING[self.preprocessing](to_rows(images).float().div_(255))
+        x = PREPROCESSING[self.preprocessing or 'original'](to_rows(images).float().div_(255))
         return x, self.labels[rows[kept]]
 
 # %% ../nbs/22_data.ipynb #b45788d0

@@ -105,6 +105,8 @@ def demo(
     _check(dataset, latent_dim, device)
 
     models, histories, rows = {}, {}, []
+    held = 0.1 if len(dataset.x_train) >= 20 else 0.0
+    shared = dict(seed=seed, device=device, progress=progress)
     for name, model, size, seconds in _computed(dataset, latent_dim, seed):
         models[name] = model
         rows.append(_row(name, model, size, seconds, dataset))
@@ -116,7 +118,7 @@ def demo(
             torch.manual_seed(seed)
             model = make(dataset.in_features, latent_dim, **options)
             passes = min(epochs, max(10, epochs // 10)) if name == 'residual' else epochs
-            history = fit(model, dataset, passes, seed=seed, device=device, progress=progress)
+            history = fit(model, dataset, passes, validation=held, **shared)
         models[name], histories[name] = model, finished(history)
         n_parameters = sum(p.numel() for p in model.parameters())
         rows.append(_row(name, model, n_parameters, sum(history.seconds), dataset))
@@ -238,7 +240,7 @@ def _problem_of_figure(out, *run):
 
 
 def kae_demo(
-    # digits, mnist, fashion_mnist, cifar10, cifar100, folder:PATH or arrays:FILE.npz
+    # digits, mnist, fashion_mnist, cifar10, cifar100, folder:PATH, arrays:FILE.npz or table:FILE
     dataset: str = 'digits',
     data_root: str = None,  # folder with the data, where it is not in the usual place
     data_options: str = '',  # what else load_dataset takes, such as size=10x14,grayscale=false

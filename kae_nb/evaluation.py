@@ -462,7 +462,7 @@ def _write_both(out, page, numbers):
 # %% ../nbs/53_evaluation.ipynb #698af2a5
 def kae_evaluate(
     model: str,  # a file that AutoEncoder.save wrote, such as one from kae_demo --save
-    # digits, mnist, fashion_mnist, cifar10, cifar100, folder:PATH or arrays:FILE.npz
+    # digits, mnist, fashion_mnist, cifar10, cifar100, folder:PATH, arrays:FILE.npz or table:FILE
     dataset: str = 'digits',
     data_root: str = None,  # folder with the data, where it is not in the usual place
     data_options: str = '',  # what else load_dataset takes, such as size=32,grayscale=false

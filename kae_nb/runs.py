@@ -49,7 +49,7 @@ from torch import nn
 # %% ../nbs/54_runs.ipynb #ccd86cac
 @delegates(complete_settings)
 def run_settings(
-    # digits, mnist, fashion_mnist, cifar10, cifar100, folder:PATH or arrays:FILE.npz
+    # digits, mnist, fashion_mnist, cifar10, cifar100, folder:PATH, arrays:FILE.npz or table:FILE
     dataset: str = 'digits',
     data_root: str = None,  # folder with the data, where it is not in the usual place
     data_options: dict = {},  # what else load_dataset takes, such as size=10x14,grayscale=false
