@@ -184,8 +184,8 @@ def _expected(self, rows):
     "What the decoder makes of ordinary latents."
     z = self.kae_.transform(rows)
     if self.extremes:
-        with np.errstate(divide='ignore'):
-            part = np.minimum(1, self.radius_ / _distance(self, z))
+        distance = _distance(self, z)
+        part = self.radius_ / np.maximum(distance, self.radius_ or 1)  # 1 or less
         z = self.middle_ + part[:, None] * (z - self.middle_)
     return self.kae_.inverse_transform(z.astype(rows.dtype))
 
