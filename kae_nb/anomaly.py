@@ -61,6 +61,7 @@ class KAEDetector(OutlierMixin, BaseEstimator):
         n_components: int | str = 'auto',  # number of latents; 'auto': default_components
         *,
         extremes: bool = True,  # whether rows are odd that are extreme, and break no relation
+        trim: float = 0.1,  # part of the training rows, the oddest, that a second fit leaves out
         model: str = 'manifold',  # as for KAE; 'residual' where there are gaps
         # 'auto': a threshold by rows held out; or the part of the training rows that is odd
         contamination: float | str = 'auto',
@@ -76,6 +77,7 @@ class KAEDetector(OutlierMixin, BaseEstimator):
     ):
         self.n_components = n_components
         self.extremes = extremes
+        self.trim = trim
         self.model = model
         self.contamination = contamination
         self.false_alarm_rate = false_alarm_rate
@@ -144,6 +146,7 @@ def _check_options(self):
     else:
         check_size('n_components', self.n_components)
     check_flag('extremes', self.extremes)
+    check_rate('trim', self.trim, 0.5, zero=True)
     if isinstance(self.contamination, str):
         lookup(('auto',), self.contamination, 'contamination')
     else:
@@ -153,7 +156,16 @@ def _check_options(self):
 
 
 def _learn(self, rows, seed):
-    "The estimator, and what latents and gaps of normal rows are."
+    "What is normal, a second time without the oddest rows."
+    _learn_once(self, rows, seed)
+    keep = len(rows) - int(self.trim * len(rows))
+    if 2 <= keep < len(rows):
+        order = np.argsort(np.nansum(_squares(self, rows), 1), kind='stable')
+        _learn_once(self, rows[np.sort(order[:keep])], seed)
+
+
+def _learn_once(self, rows, seed):
+    "The estimator, and what latents and gaps of these rows are."
     q = self.n_components
     if isinstance(q, str):
         q = min(default_components(rows, self.extremes), len(rows) - 1, rows.shape[1])
@@ -166,7 +178,7 @@ def _learn(self, rows, seed):
     # along directions without spread, nothing is far
     precision = np.linalg.pinv(np.atleast_2d(np.cov(z.T)), hermitian=True)
     self.precision_ = np.ascontiguousarray(precision)
-    self.radius_ = float(np.median(_distance(self, z)))
+    self.radius_ = float(np.quantile(_distance(self, z), 0.9))
     self.noise_ = None
     squares = _squares(self, rows)
     if not self.extremes:

@@ -38,12 +38,12 @@ def robust_scale(
     "Return mean and standard deviation of each column, without the pull of its outer values."
     with warnings.catch_warnings():
         warnings.simplefilter('ignore', RuntimeWarning)  # a column of gaps has no mean
-        low, high = np.nanquantile(x, [0.01, 0.99], axis=0)
+        low, left, right, high = np.nanquantile(x, [0.01, 0.05, 0.95, 0.99], axis=0)
         inner = np.clip(x, low, high)
         center, scale = np.nan_to_num(np.nanmean(inner, 0)), np.nanstd(inner, 0)
         plain = np.nanstd(x, 0)
     tiny = 8 * np.finfo(x.dtype).eps
-    scale = np.where(scale > tiny * np.abs(center), scale, plain)
+    scale = np.where(left < right, scale, plain)
     return center, np.where(scale > tiny * np.abs(center), scale, 1).astype(x.dtype)
 
 # %% ../nbs/56_estimator.ipynb #c0df8965
