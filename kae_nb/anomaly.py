@@ -229,7 +229,7 @@ def explain(
         return pd.DataFrame(shares, X.index, X.columns)
     return shares
 
-
+# %% ../nbs/58_anomaly.ipynb #5cf67c97
 @patch
 def expected(
     self: KAEDetector,

@@ -106,6 +106,10 @@ class AutoEncoder(nn.Module):
         filled = torch.where(gaps, self.means, x)
         return filled if self.missing == 'mean' else filled + self.indicator(gaps.to(x.dtype))
 
+    def with_means(self, x: torch.Tensor) -> torch.Tensor:
+        "Rows (…, in_features) with the mean in each gap."
+        return x if self.missing is None else torch.where(x.isnan(), self.means, x)
+
     def encode(self, x: torch.Tensor) -> torch.Tensor:
         "Latents (…, latent_dim) of images (…, in_features)."
         return self.encoder(self.without_gaps(x))

@@ -12,6 +12,7 @@ from dataclasses import asdict
 from pathlib import Path
 
 import numpy as np
+import pandas as pd
 import torch
 from fastcore.basics import patch
 from sklearn.base import BaseEstimator, ClassNamePrefixFeaturesOutMixin, TransformerMixin
@@ -29,6 +30,7 @@ from .layers import find_layer
 from .machine import check_device
 from .manifold import PolynomialManifold, validate_data
 from .residual import ACTIVATIONS, ResidualAutoEncoder, load_model
+from .tabular import from_frame
 from .training import fit, hold_out
 
 # %% ../nbs/56_estimator.ipynb #1ba7c337
@@ -216,7 +218,12 @@ def check_rows(
         options['ensure_all_finite'] = finite
     else:  # scikit-learn before 1.6
         options['force_all_finite'] = finite
-    return validate_data(estimator, X, dtype=[np.float64, np.float32], **options)
+    try:
+        return validate_data(estimator, X, dtype=[np.float64, np.float32], **options)
+    except (TypeError, ValueError):
+        if isinstance(X, pd.DataFrame) and X.size:
+            from_frame(X, 'X')  # which names the column that holds no numbers
+        raise
 
 
 def _scaling(self, rows):
@@ -357,14 +364,14 @@ def _choose(self, x, can_go_on):
             self.model_ = _network(self, x)
         self.history_ = _train(self, self.model_, x, self.max_iter_, self.validation_)
         self.n_iter_ = len(self.history_.seconds)
-    if form and self.model_:
-        trained = _error(self.model_, held, limits)
-        if _error(form.fit(rest.numpy()), held, limits) >= trained:
-            return
-    if form:
-        with warnings.catch_warnings():
-            warnings.filterwarnings('ignore', 'rows of')  # too few for the degree: it is lowered
-            self.model_ = form.fit(x.numpy())
+    with warnings.catch_warnings():
+        warnings.filterwarnings('ignore', '.* rows of .* numbers are too few')  # for the degree
+        if form and self.model_:
+            trained = _error(self.model_, held, limits)
+            if _error(form.fit(rest.numpy()), held, limits) >= trained:
+                return
+        if form:
+            self.model_, self.history_, self.n_iter_ = form.fit(x.numpy()), History(), 1
 
 
 def _fit(self, X, can_go_on):

@@ -129,7 +129,7 @@ def start_from_pca(
     are_images: bool = True,  # whether they are that, and not rows of a table
 ) -> ResidualAutoEncoder:  # itself
     "Make the linear path PCA of the images; `ValueError` for fewer of them than latents."
-    x = self.learn_means(x).without_gaps(x)
+    x = self.learn_means(x).with_means(x)
     rows, q = x.detach().cpu().double().numpy(), self.latent_dim
     if q > min(rows.shape):
         raise ValueError(

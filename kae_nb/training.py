@@ -603,7 +603,7 @@ def prepare(
 ):
     "Let a model learn means, choose its output and start from PCA, if it can and has not."
     if getattr(model, 'missing', None):
-        x = model.learn_means(x).without_gaps(x)
+        x = model.learn_means(x).with_means(x)
     if hasattr(model, 'choose_output'):
         model.choose_output(x, are_images)
     if hasattr(model, 'start_from_pca') and not model.started:

@@ -101,3 +101,32 @@ def test_containers(container):
     z = KAE(2, model='manifold').fit(same).transform(same)
     expected = KAE(2, model='manifold').fit(x).transform(x)
     assert np.allclose(z, expected, atol=1e-3)
+
+
+def test_tables_from_the_command_line(tmp_path, monkeypatch):
+    "A table in a file is trained on, evaluated, and compared; what needs images is left out."
+    from sklearn.datasets import load_wine
+
+    from kae_nb.console import in_terminal
+    from kae_nb.demo import kae_demo
+    from kae_nb.evaluation import kae_evaluate
+    from kae_nb.runs import kae_train
+
+    monkeypatch.chdir(tmp_path)
+    wine = load_wine(as_frame=True)
+    wine.data.assign(kind=wine.target_names[wine.target]).to_csv('wine.csv', index=False)
+    data = ['--dataset', 'table:wine.csv', '--data_options', 'labels=kind']
+    for model in ('autoencoder', 'residual'):
+        own = ['--model', model, '--latent_dim', '3', '--epochs', '20', '--batch_size', '32']
+        status, output, errors = in_terminal(kae_train, *data, *own, '--out', model)
+        assert status == 0 and 'the mean image' in output and 'no figure' not in errors, errors
+        saved = f'{model}/model.safetensors'
+        status, output, errors = in_terminal(kae_evaluate, saved, *data, '--out', f'{model}.html')
+        assert status == 0 and 'rows of a table, and no images' in errors + output
+        report = (tmp_path / f'{model}.html').read_text(encoding='utf-8')
+        assert 'Errors by feature' in report and 'Reconstructions' not in report
+    status, output, errors = in_terminal(kae_demo, *data, '--latent_dim', '3', '--epochs', '10')
+    assert status == 0 and '13 features' in output and (tmp_path / 'kae_demo.png').is_file()
+    status, output, errors = in_terminal(kae_train, *data[:2], '--out', 'no')
+    assert status == 2 and "column 'kind' of x_train holds 'class_0'" in errors
+    assert not (tmp_path / 'no').exists()
