@@ -287,7 +287,7 @@ def save(
     "Write it to a file, without pickle; `ValueError` for options that JSON cannot hold."
     write_estimator(self, path)
 
-
+# %% ../nbs/58_anomaly.ipynb #775ef3fc
 @patch(cls_method=True)
 def load(
     cls: KAEDetector,

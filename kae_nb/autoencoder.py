@@ -40,7 +40,7 @@ def placement(
     "Return the options of layers that PyTorch's own take too."
     return {name: options[name] for name in ('device', 'dtype') if name in options}
 
-
+# %% ../nbs/23_autoencoder.ipynb #0da207d1
 class AutoEncoder(nn.Module):
     "Encodes x (…, in_features) to latents (…, latent_dim), and decodes them."
 

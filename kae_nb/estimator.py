@@ -68,14 +68,14 @@ def default_widths(
     width = 2 ** math.ceil(math.log2(min(max(2 * d, 64), 512)))
     return (width, width // 2) if d > 256 else (width,)
 
-
+# %% ../nbs/56_estimator.ipynb #a77028ec
 def default_batch(
     n: int,  # number of rows
 ) -> int:
     "Return how many rows a step takes, of so many."
     return 2 ** round(math.log2(min(max(n / 20, 32), 256)))
 
-
+# %% ../nbs/56_estimator.ipynb #2334bb97
 def default_epochs(
     n: int,  # number of rows
     batch_size: int,  # rows a step
@@ -491,7 +491,7 @@ def write_estimator(
     except TypeError as error:
         raise ValueError(f'options that cannot be saved: {error}') from error
 
-
+# %% ../nbs/56_estimator.ipynb #2dd7bf5d
 def read_estimator(
     kind: type,  # of the estimator
     path: str | Path,  # a file that write_estimator wrote
@@ -518,7 +518,7 @@ def read_estimator(
         raise ValueError(f'{path} holds no {kind.__name__} of ours: {error}') from error
     return estimator
 
-
+# %% ../nbs/56_estimator.ipynb #4967a8d9
 @patch
 def save(
     self: KAE,
@@ -527,7 +527,7 @@ def save(
     "Write it to a file, without pickle; `ValueError` for options that JSON cannot hold."
     write_estimator(self, path)
 
-
+# %% ../nbs/56_estimator.ipynb #ea3519e8
 @patch(cls_method=True)
 def load(
     cls: KAE,

@@ -457,7 +457,7 @@ def feature_errors(
     "Return the part of each feature's variance that is lost."
     return pixel_errors(model, x) / as_images(x).var(0, correction=0)
 
-
+# %% ../nbs/30_reconstruction.ipynb #84729e97
 def show_feature_errors(
     models: dict,  # models by name
     x: torch.Tensor,  # (n, d) rows of a table
