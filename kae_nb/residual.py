@@ -18,7 +18,7 @@ from torch import nn
 
 from .autoencoder import AutoEncoder, check_widths, placement
 from .checks import check_size
-from .coding import mean_error, reconstruction_errors
+from .coding import held_errors, mean_error
 from .files import read_tensors
 from .layer import evaluation_mode
 from .layers import find_layer, make_layer
@@ -175,7 +175,7 @@ def settle(
     errors = {}
     for part in (k / 10 for k in range(11)):
         go_to(part)
-        errors[part] = mean_error(reconstruction_errors(self, held))
+        errors[part] = mean_error(held_errors(self, held))
     best = min(errors, key=errors.get)
     go_to(best)
     return best

@@ -23,7 +23,7 @@ from tqdm.auto import tqdm
 
 from .checkpoints import Checkpoints, checkpoints_in, interruption
 from .checks import check_flag, check_protocol, check_rate, check_size, lookup
-from .coding import mean_error, reconstruction_errors
+from .coding import held_errors, mean_error, reconstruction_errors
 from .data import Dataset
 from .files import fingerprint
 from .history import History, problem_of, references
@@ -650,11 +650,12 @@ def _train_one(model, x, held, x_test, settings, checkpoints, progress):
     loss_of = loss_function(model, settings)
     orders = image_orders(len(x), settings['seed'], settings['shuffle'])
 
-    def error(images):
-        return mean_error(reconstruction_errors(model, images), settings['protocol'])
+    def error(images, errors=reconstruction_errors):
+        return mean_error(errors(model, images), settings['protocol'])
 
-    parts = dict(test_loss=x_test, validation_loss=held)
-    tests = {name: partial(error, images) for name, images in parts.items() if len(images)}
+    tests = dict(test_loss=partial(error, x_test)) if len(x_test) else {}
+    if len(held):
+        tests['validation_loss'] = partial(error, held, held_errors)
     work = min(settings['batch_size'], len(x)) * sum(p.numel() for p in model.parameters())
     with few_threads(work):
         model.train()
