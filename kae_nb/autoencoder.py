@@ -8,6 +8,7 @@ __all__ = ['OUTPUTS', 'check_widths', 'placement', 'AutoEncoder', 'check_model_s
 # %% ../nbs/23_autoencoder.ipynb #80d538ea
 import sys, warnings
 from collections.abc import Callable, Sequence
+from importlib import import_module
 from pathlib import Path
 
 import torch
@@ -245,6 +246,16 @@ def load(
     for warning in caught:
         warnings.warn(str(warning.message), stacklevel=2)
     return model.to(device).eval()
+
+# %% ../nbs/23_autoencoder.ipynb #8f13c6c6
+@patch
+def export(
+    self: AutoEncoder,
+    path: str | Path,  # file to write, whose name ends in .onnx or .pt2
+    part: str = 'model',  # 'model' for rows to rows, 'encoder', or 'decoder'
+):
+    "Write the model for other programs, and try it; `ValueError`, `OSError`, or `RuntimeError`."
+    import_module('kae_nb.export').export(self, path, part)
 
 # %% ../nbs/23_autoencoder.ipynb #9c56d043
 @patch

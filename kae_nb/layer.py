@@ -47,8 +47,12 @@ PIECE = 2**21  # numbers in the expansion of one piece of a large batch: 8 MB in
 
 
 def tracing() -> bool:
-    "Whether PyTorch is compiling, exporting or transforming (`torch.func`) what runs."
-    return torch.compiler.is_compiling() or torch._C._are_functorch_transforms_active()
+    "Whether PyTorch is compiling, tracing, exporting or transforming (`torch.func`) what runs."
+    return (
+        torch.compiler.is_compiling()
+        or torch.jit.is_tracing()
+        or torch._C._are_functorch_transforms_active()
+    )
 
 # %% ../nbs/10_layer.ipynb #a7c30c62
 def going_forward() -> bool:

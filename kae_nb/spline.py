@@ -14,7 +14,7 @@ from fastcore.basics import patch
 from torch import nn
 
 from .checks import check_size
-from .layer import BasisLayer, LayerRecord, expansion
+from .layer import BasisLayer, LayerRecord, expansion, tracing
 
 # %% ../nbs/12_spline.ipynb #aa2d02df
 def cut_off_powers(
@@ -189,6 +189,8 @@ def expand(
 ) -> torch.Tensor:
     "Return the `basis` on a uniform grid."
     rows = cut_off_powers(self.from_middles(x, first=0), self.spline_order, self.spline_order)
+    if tracing():  # what is written into a part is lost on older exporters
+        return torch.cat([F.silu(x).unsqueeze(-2), rows[..., 1:, :]], -2)
     rows[..., 0, :] = F.silu(x)  # row 0 was only a place for it
     return rows
 
