@@ -419,6 +419,9 @@ def from_arrays(
     rows, shapes = zip(*(_as_rows(f'x_{part}', x, image_shape, dtype) for part, x, _ in given))
     if shapes[0] != shapes[-1]:
         raise ValueError(f'x_train has images of shape {shapes[0]}, x_test of {shapes[1]}')
+    if rows[0].shape[1] != rows[-1].shape[1]:
+        widths = f'x_train has {rows[0].shape[1]} features, x_test has {rows[-1].shape[1]}'
+        raise ValueError(widths)
     sizes = [len(x) for x in rows]
     labels = [_as_labels(f'y_{part}', y, n) for (part, _, y), n in zip(given, sizes)]
     labels, classes = _number(np.concatenate(labels), classes)

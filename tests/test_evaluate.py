@@ -362,6 +362,9 @@ def calls(model):
         evaluate_denoising=lambda f: f(model, x),
         NoisyInput=lambda f: f(model),
         show_denoising=lambda f: f(models, x, shape),
+        feature_errors=lambda f: f(model, x),
+        show_feature_errors=lambda f: f(models, x),
+        show_test_rows=lambda f: f(models, data),
         evaluate=lambda f: f(model, data),
         pictures=lambda f: f(models, data),
     )
