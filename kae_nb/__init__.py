@@ -1,6 +1,7 @@
 __version__ = "0.1.0"
 
-_ESTIMATORS = {'KAE': 'estimator', 'KAEDetector': 'anomaly'}  # name: its module, imported when asked for
+# name: its module, which is imported when it is asked for
+_ESTIMATORS = {'KAE': 'estimator', 'KAEDetector': 'anomaly'}
 
 
 def __getattr__(name):

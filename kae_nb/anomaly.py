@@ -8,6 +8,7 @@ __all__ = ['default_components', 'conformal_threshold', 'KAEDetector']
 # %% ../nbs/58_anomaly.ipynb #d34b65a4
 import math, warnings
 from collections.abc import Iterable
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -15,12 +16,11 @@ import pandas as pd
 from fastcore.basics import patch
 from sklearn.base import BaseEstimator, OutlierMixin
 from sklearn.decomposition import PCA
-from sklearn.utils import check_random_state
 from sklearn.utils.validation import check_is_fitted
 
-from .checks import check_flag, check_rate, check_size, lookup
-from .estimator import KAE, MISSING, check_rows, of_one_kind, read_estimator, robust_scale
-from .estimator import write_estimator
+from .checks import check_flag, check_rate, check_size
+from .estimator import KAE, MISSING, auto_or, check_rows, of_one_kind, read_estimator
+from .estimator import robust_scale, seed_of, write_estimator
 from .reconstruction import plain
 
 # %% ../nbs/58_anomaly.ipynb #14a93a50
@@ -97,8 +97,7 @@ class KAEDetector(OutlierMixin, BaseEstimator):
         "Learn what is normal, and the threshold; `ValueError` or `TypeError` for what cannot be."
         rows = check_rows(self, X, reset=True, ensure_min_samples=2)
         _check_options(self)
-        seed = check_random_state(0 if self.random_state is None else self.random_state)
-        seed = int(seed.randint(2**31 - 1))
+        seed = seed_of(self.random_state)
         held = round(self.calibration_fraction * len(rows)) if self.contamination == 'auto' else 0
         held = held if len(rows) - held >= 2 else 0
         order = np.random.default_rng(seed).permutation(len(rows))
@@ -141,16 +140,10 @@ class KAEDetector(OutlierMixin, BaseEstimator):
 # %% ../nbs/58_anomaly.ipynb #b73058ac
 def _check_options(self):
     "Errors for options that mean nothing."
-    if isinstance(self.n_components, str):
-        lookup(('auto',), self.n_components, 'n_components')
-    else:
-        check_size('n_components', self.n_components)
+    auto_or(check_size, 'n_components', self.n_components)
     check_flag('extremes', self.extremes)
     check_rate('trim', self.trim, 0.5, zero=True)
-    if isinstance(self.contamination, str):
-        lookup(('auto',), self.contamination, 'contamination')
-    else:
-        check_rate('contamination', self.contamination, 0.5)
+    auto_or(partial(check_rate, most=0.5), 'contamination', self.contamination)
     check_rate('false_alarm_rate', self.false_alarm_rate, 0.5)
     check_rate('calibration_fraction', self.calibration_fraction, 0.5)
 

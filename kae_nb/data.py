@@ -457,7 +457,6 @@ def _standardize_columns(x):
 
 def _preprocessed(dataset, preprocessing):
     "A data set with all its rows changed, and the change in its name."
-    preprocessing = preprocessing or ('original' if dataset.image_shape else 'standardize')
     if preprocessing == 'original':
         return dataset
     change = PREPROCESSING[preprocessing]
@@ -552,8 +551,8 @@ def load_dataset(
         dataset = _from_bytes(*found, name, 'gray' if name.startswith('cifar') else 'gray_r')
     if subset is not None:
         dataset = dataset.subset(subset, seed)
-    if kind != 'table' and preprocessing is None:
-        return dataset  # arrays as they are
+    if preprocessing is None:
+        preprocessing = 'standardize' if kind == 'table' else 'original'
     return _preprocessed(dataset, preprocessing)
 
 # %% ../nbs/22_data.ipynb #d44a3e74

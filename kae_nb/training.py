@@ -702,7 +702,7 @@ def fit(
         history = _train_one(model, x, held, x_test, settings, kept, progress)
     if len(held) and not history.interrupted:
         settle(model, start, held)
-    has_gaps = bool(x.isnan().any())
+    has_gaps = getattr(model, 'missing', None) and x.isnan().any()
     if not history.interrupted and len(x_test) and not has_gaps:
         beside = references(model, x, x_test, settings['protocol'])
         kept_epoch = history.best_epoch if settings['validation'] else None
