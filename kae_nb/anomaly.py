@@ -102,9 +102,8 @@ class KAEDetector(OutlierMixin, BaseEstimator):
         held = held if len(rows) - held >= 2 else 0
         order = np.random.default_rng(seed).permutation(len(rows))
         _learn(self, rows[order[held:]], seed)
-        scores = self.score_samples(X)
+        scores = -_shares(self, rows[order[:held]] if held else rows).sum(1)
         if self.contamination == 'auto':
-            scores = scores[order[:held]] if held else scores
             found = conformal_threshold(scores, self.false_alarm_rate)
             self.offset_, self.false_alarm_rate_ = found
         else:
@@ -116,7 +115,7 @@ class KAEDetector(OutlierMixin, BaseEstimator):
         X: object,  # (n, d) rows
     ) -> np.ndarray:  # (n,), 0 or less; lower is odder
         "Return minus the score of each row, the sum of what `explain` returns."
-        return -_shares(self, X).sum(1)
+        return -_shares(self, _new_rows(self, X)).sum(1)
 
     def decision_function(
         self,
@@ -200,10 +199,14 @@ def _squares(self, rows):
     return np.square((rows - _expected(self, rows)) / self.kae_.scale_)
 
 
-def _shares(self, X):
-    "The shares of the score, 0 where a value is missing."
+def _new_rows(self, X):
+    "Rows for a fitted detector, checked."
     check_is_fitted(self)
-    rows = check_rows(self, X, reset=False)
+    return check_rows(self, X, reset=False)
+
+
+def _shares(self, rows):
+    "The shares of the score, 0 where a value is missing."
     squares = _squares(self, rows)
     if self.noise_ is not None:
         squares = squares / self.noise_
@@ -217,7 +220,7 @@ def explain(
     X: object,  # (n, d) rows
 ) -> np.ndarray | pd.DataFrame:  # (n, d), 0 or more; a frame for a frame
     "Return the share of each feature in a row's score; a row's shares sum to `-score_samples`."
-    shares = _shares(self, X)
+    shares = _shares(self, _new_rows(self, X))
     if isinstance(X, pd.DataFrame):
         return pd.DataFrame(shares, X.index, X.columns)
     return shares
@@ -229,8 +232,7 @@ def expected(
     X: object,  # (n, d) rows
 ) -> np.ndarray | pd.DataFrame:  # (n, d); a frame for a frame
     "Return what each value would be in an ordinary row, given the others."
-    check_is_fitted(self)
-    made = _expected(self, check_rows(self, X, reset=False))
+    made = _expected(self, _new_rows(self, X))
     return pd.DataFrame(made, X.index, X.columns) if isinstance(X, pd.DataFrame) else made
 
 # %% ../nbs/58_anomaly.ipynb #f55bebd6

@@ -530,8 +530,9 @@ def load_dataset(
     _check_labels(name, labels)
     title = as_text(Path(path).stem)
     if path and kind in ('arrays', 'table') and (grayscale or size):
+        names = dict(arrays='arrays', table='tables')
         raise ValueError(
-            f'grayscale and size are for images in files; {kind.removesuffix("s")}s are taken as they are'
+            f'grayscale and size are for images in files; {names[kind]} are taken as they are'
         )
     if path and kind == 'table':
         dataset = _from_table(path, labels, title, seed)

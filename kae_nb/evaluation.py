@@ -27,7 +27,7 @@ from .denoising import NOISES, evaluate_denoising, show_denoising
 from .files import remove_leftovers, write_json, write_safely
 from .machine import check_device
 from .reconstruction import as_images, check_models, closed_figures, codes_of
-from .reconstruction import image_scores, show_feature_errors, squared_errors
+from .reconstruction import reconstruction_mse, show_feature_errors
 from .reconstruction import evaluate_reconstruction, show_extremes, show_pixel_errors
 from .reconstruction import show_reconstructions
 from .residual import load_model
@@ -94,8 +94,8 @@ class _Measures:
 
     def reconstruction(self):
         if self.dataset.image_shape is None:
-            errors = image_scores(self.model, self.dataset.x_test, squared_errors)
-            return dict(reconstruction_mse=errors.mean().item(), psnr=math.nan, ssim=math.nan)
+            mse = reconstruction_mse(self.model, self.dataset.x_test, self.protocol)
+            return dict(reconstruction_mse=mse, psnr=math.nan, ssim=math.nan)
         data, protocol, clip = self.dataset, self.protocol, self.dataset.data_range == (0, 1)
         given = data.x_test, data.image_shape, protocol, clip, data.data_range
         return evaluate_reconstruction(self.model, *given)

@@ -21,10 +21,8 @@ def _as_floats(what, name, column):
     if pd.api.types.is_numeric_dtype(column) and not pd.api.types.is_complex_dtype(column):
         return column.to_numpy(np.float64, na_value=np.nan)
     try:
-        if isinstance(column.dtype, (pd.CategoricalDtype, pd.DatetimeTZDtype)):
-            raise ValueError
-        if column.dtype.kind in 'mM':
-            raise ValueError
+        if isinstance(column.dtype, pd.CategoricalDtype) or column.dtype.kind in 'mM':
+            raise ValueError('categories and times are no numbers, whatever stands for them')
         return np.array([np.nan if pd.isna(v) else float(v) for v in column])
     except (TypeError, ValueError):
         example = next((v for v in column if not pd.isna(v)), None)
