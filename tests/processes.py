@@ -76,5 +76,31 @@ def run(command, *arguments, folder):
         return SimpleNamespace(returncode=status, stdout=output.read(), stderr=errors.read())
 
 
+CHECKS = """
+import sys, warnings
+from kae_nb import KAE, KAEDetector
+from kae_nb.manifold import PolynomialManifold
+from sklearn.utils.estimator_checks import check_estimator
+
+warnings.simplefilter('ignore')
+for estimator in eval(sys.argv[1]):
+    for check in check_estimator(estimator, on_fail=None) or ():
+        if check['status'] != 'passed':
+            print(estimator, check['check_name'], check['status'], check['exception'])
+"""
+
+
+def check_estimators(estimators):
+    "An `AssertionError` with what scikit-learn finds, or skips; of a list, as Python's text."
+    # in a process of its own: SCIPY_ARRAY_API, without which one check is skipped, is read on import
+    done = subprocess.run(
+        [sys.executable, '-c', CHECKS, estimators],
+        capture_output=True,
+        text=True,
+        env={**os.environ, 'SCIPY_ARRAY_API': '1'},
+    )
+    assert done.returncode == 0 and done.stdout == '', done.stdout + done.stderr[-2000:]
+
+
 if __name__ == '__main__':
     serve()

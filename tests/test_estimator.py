@@ -1,40 +1,30 @@
 "What a notebook cannot hold about the estimator: scikit-learn's checks, a light package, other processes."
 
-import os, subprocess, sys
+import subprocess, sys
 
 import numpy as np
 import pytest
 
-CHECKS = """
-import warnings
-from kae_nb import KAE, KAEDetector
-from sklearn.utils.estimator_checks import check_estimator
-
-warnings.simplefilter('ignore')
-quick = dict(max_iter=3)
-for estimator in (
-    KAE(),
-    KAE(missing='mask', **quick),
-    KAE(2, missing='indicator', model='autoencoder', scale=False, **quick),
-    KAE(model='residual', early_stopping=False, **quick),
-    KAE(model='manifold'),
-    KAEDetector(),
-    KAEDetector(missing='mask', **quick),
-    KAEDetector(extremes=False, contamination=0.1),
-):
-    for check in check_estimator(estimator, on_fail=None) or ():
-        if check['status'] != 'passed':
-            print(estimator, check['check_name'], check['status'], check['exception'])
-"""
+from processes import check_estimators
 
 
-def test_scikit_learn_finds_nothing_and_skips_nothing():
-    "In a process of its own: SCIPY_ARRAY_API, without which one check is skipped, is read on import."
-    environment = {**os.environ, 'SCIPY_ARRAY_API': '1'}
-    done = subprocess.run(
-        [sys.executable, '-c', CHECKS], capture_output=True, text=True, env=environment
+@pytest.mark.parametrize('estimator', ['KAE()', 'KAEDetector()'])
+def test_scikit_learn_finds_nothing_and_skips_nothing(estimator):
+    check_estimators(f'[{estimator}]')
+
+
+@pytest.mark.slow
+def test_scikit_learn_finds_nothing_with_options():
+    check_estimators(
+        """[
+        KAE(missing='mask', max_iter=3),
+        KAE(2, missing='indicator', model='autoencoder', scale=False, max_iter=3),
+        KAE(model='residual', early_stopping=False, max_iter=3),
+        KAE(model='manifold'),
+        KAEDetector(missing='mask', max_iter=3),
+        KAEDetector(extremes=False, contamination=0.1),
+        ]"""
     )
-    assert done.returncode == 0 and done.stdout == '', done.stdout + done.stderr[-2000:]
 
 
 LIGHT = """

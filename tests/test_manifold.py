@@ -1,34 +1,25 @@
 "What a notebook cannot hold about manifolds: scikit-learn's checks, pickles, arrays that nobody may write to."
 
-import os, pickle, subprocess, sys, warnings
+import pickle, warnings
 
 import numpy as np
 import pytest
 import torch
 
+from processes import check_estimators
+
 from kae_nb.autoencoder import AutoEncoder
 from kae_nb.manifold import PolynomialManifold
 
-CHECKS = """
-import warnings
-from kae_nb.manifold import PolynomialManifold
-from sklearn.utils.estimator_checks import check_estimator
-
-warnings.simplefilter('ignore')
-for options in ({}, dict(n_components=2, degree=3, rounds=2), dict(rounds=0, clip=None)):
-    for check in check_estimator(PolynomialManifold(**options), on_fail=None) or ():
-        if check['status'] != 'passed':
-            print(options, check['check_name'], check['status'], check['exception'])
-"""
-
 
 def test_scikit_learn_finds_nothing_and_skips_nothing():
-    "In a process of its own: SCIPY_ARRAY_API, without which one check is skipped, is read on import."
-    environment = {**os.environ, 'SCIPY_ARRAY_API': '1'}
-    done = subprocess.run(
-        [sys.executable, '-c', CHECKS], capture_output=True, text=True, env=environment
+    check_estimators(
+        """[
+        PolynomialManifold(),
+        PolynomialManifold(n_components=2, degree=3, rounds=2),
+        PolynomialManifold(rounds=0, clip=None),
+        ]"""
     )
-    assert done.returncode == 0 and done.stdout == '', done.stdout + done.stderr[-2000:]
 
 
 @pytest.fixture(scope='module')
