@@ -1,6 +1,7 @@
 "The grid on disk: killed again and again, shared out to Dask and Ray, two at once, interrupted, with damaged files, dying workers and a full disk."
 
 import json, os, shutil, signal, socket, subprocess, sys, time
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
@@ -50,6 +51,21 @@ def wait_for_files(process, store):
     deadline = time.time() + 120
     while not files(store) and process.poll() is None and time.time() < deadline:
         time.sleep(0.02)
+
+
+def paused_midway(tmp_path, store, engine):
+    "Start the grid, and pause all its processes while some jobs are stored and some are not."
+    for _ in range(5):
+        process = start(tmp_path, store, engine, start_new_session=True)
+        wait_for_files(process, store)
+        with suppress(ProcessLookupError):  # it is over already, on a machine that is busy
+            os.killpg(process.pid, signal.SIGSTOP)
+            if len(files(store)) < N_JOBS:
+                return process
+            os.killpg(process.pid, signal.SIGKILL)
+        process.wait()
+        shutil.rmtree(store)
+    raise AssertionError('nothing to interrupt')
 
 
 def finish(process, tmp_path):
@@ -149,10 +165,10 @@ def test_interrupted(engine, undisturbed, tmp_path):
     "Ctrl-C in a terminal, which all processes get: status 130, no process left, and the next run goes on."
     psutil = pytest.importorskip('psutil')
     store = tmp_path / 'store'
-    process = start(tmp_path, store, engine, start_new_session=True)
-    wait_for_files(process, store)
+    process = paused_midway(tmp_path, store, engine)
     workers = psutil.Process(process.pid).children(recursive=True)
     os.killpg(process.pid, signal.SIGINT)
+    os.killpg(process.pid, signal.SIGCONT)
     assert process.wait(timeout=120) == 130
     assert 'grid: interrupted' in (tmp_path / 'errors').read_text()
     before = files(store)
