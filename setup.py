@@ -33,7 +33,8 @@ setup(
     python_requires=f">={settings['min_python']}",
     install_requires=settings['requirements'].split(),
     extras_require={
-        extra: settings[f'{extra}_requirements'].split() for extra in ('dev', 'dask', 'onnx', 'parquet', 'ray')
+        extra: settings[f'{extra}_requirements'].split()
+        for extra in ('dev', 'dask', 'onnx', 'parquet', 'ray')
     },
     entry_points={
         'console_scripts': settings['console_scripts'].split(),
