@@ -118,6 +118,8 @@ def load(self: Checkpoints) -> tuple | None:
             warnings.warn(f'{error}; going back to the one before')
             file.unlink()
             continue
+        if there.get('epochs', 0) < self.run.get('epochs', 0):
+            there['epochs'] = self.run['epochs']  # a run may be made longer
         if other := differences(there, self.run):
             raise ValueError(f'{self.folder} holds checkpoints of another run: {"; ".join(other)}')
         return tensors, state

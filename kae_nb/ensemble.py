@@ -10,6 +10,7 @@ __all__ = ['stack_tensors', 'WideLayer', 'EachLayer', 'is_wide', 'attributes_of'
 import copy, math, warnings
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
+from functools import partial
 from itertools import groupby
 from pathlib import Path
 
@@ -27,8 +28,9 @@ from .history import History, problem_of, references
 from .layer import BasisLayer, tracing
 from .losses import LOSSES
 from .machine import compile_anew, few_threads, kept_generators
-from .training import OPTIMIZERS, State, check_loss, check_trainable, complete_settings
-from .training import fit, highest_rates, image_orders, images_for, prepare, train
+from .streams import image_orders
+from .training import OPTIMIZERS, State, batches_in_memory, check_loss, check_trainable
+from .training import complete_settings, fit, highest_rates, images_for, prepare, train
 from .data import Dataset
 
 # %% ../nbs/28_ensemble.ipynb #241334a3
@@ -496,10 +498,11 @@ def _why_apart(models, settings, x, own_orders):
 
 def _about(group, order_seeds, sample):
     "What tells the training of a group from any other, for its checkpoints."
-    apart = 'compile', 'restore_best'
+    apart = 'compile', 'restore_best', 'epochs'
     settings = [{name: s[name] for name in s if name not in apart} for s in group]
     best = group[0]['restore_best']
-    return dict(settings=settings, orders=order_seeds, model=repr(sample), restore_best=best)
+    about = dict(settings=settings, orders=order_seeds, model=repr(sample), restore_best=best)
+    return dict(about, epochs=group[0]['epochs'])
 
 # %% ../nbs/28_ensemble.ipynb #6e15e326
 def _lost(settings):
@@ -586,12 +589,13 @@ def _train_group(work, models, group, order_seeds, checkpoints):
     state = _state(together, models, x, group, checkpoints)
     loss_of = _stacked_loss_function(together, settings)
     following = _orders(len(x), order_seeds, settings['shuffle'])
-    progress = work.options['progress']
     together.train()
     size = min(settings['batch_size'], len(x)) * sum(p.numel() for p in together.parameters())
     try:
         with few_threads(size):
-            history = train(state, x, loss_of, tests, following, settings, checkpoints, progress)
+            batches = partial(batches_in_memory, x, following, settings['batch_size'])
+            kept = dict(checkpoints=checkpoints, progress=work.options['progress'])
+            history = train(state, batches, len(x), loss_of, tests, settings, **kept)
     except FloatingPointError as error:
         work.problem = error
         return [_member_of(s, model, _lost(s)) for s, model in zip(group, models)]

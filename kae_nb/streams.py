@@ -163,8 +163,8 @@ def some(
 ) -> torch.Tensor:  # (m, d), all rows if they are few
     "Return rows from all over, evenly spread."
     n = min(n, max(16, most // self.row_bytes))
-    step = -(-len(self) // n)
-    return self.numbers(self.read(torch.arange(0, len(self), step)), like)
+    places = torch.arange(0, len(self), max(1, len(self) // n))[:n]
+    return self.numbers(self.read(places), like)
 
 # %% ../nbs/22a_streams.ipynb #17d326a6
 @patch
@@ -229,13 +229,16 @@ def split(
 class BatchSource:
     "Batches that something else makes: a loader, or anything with a length that can be iterated."
 
+    most_rows = 10_000  # that are looked at before the first step
+
     def __init__(
         self,
         items: Iterable,  # of batches, see rows_in; its length is the number of batches an epoch
         seed: int = 0,  # of the random numbers that it draws
         are_images: bool = None,  # whether rows are; if None, bytes and what has more axes are
     ):
-        self.items, self.seed, self.are_images, self.width = items, seed, are_images, None
+        self.items, self.seed, self.are_images = items, seed, are_images
+        self.width = self.batch_size = None  # of the first batch, once it was read
         self.begun = None  # the first epoch, if its first batches were looked at
         self.kind = type(items).__name__
         try:
@@ -250,6 +253,11 @@ class BatchSource:
 
     def __repr__(self):
         return f'{self.steps:,} batches of {self.kind}'
+
+    @property
+    def is_once(self) -> bool:
+        "Whether they are gone once they were read."
+        return isinstance(self.items, Iterator)
 
     def numbers(self, rows, like):
         "Rows (m, d) as a model takes them, of the type and on the device of `like`."
@@ -291,7 +299,8 @@ def _rows_of(self: BatchSource, epoch):
         if self.are_images is None:
             batch = item[0] if isinstance(item, (tuple, list)) else item
             self.are_images = rows.dtype == torch.uint8 or np.ndim(batch) > 2
-        self.width = self.width or rows.shape[1]
+        if self.width is None:
+            self.batch_size, self.width = rows.shape
         if rows.shape[1] != self.width:
             raise ValueError(
                 f'{where} has {rows.shape[1]} values a row, not {self.width} as before'
@@ -310,14 +319,14 @@ def _rows_of(self: BatchSource, epoch):
 
 # %% ../nbs/22a_streams.ipynb #f6610d14
 @patch
-def some(
+def some(  # noqa: F811, another class's
     self: BatchSource,
     like: torch.Tensor,  # of the type and on the device that the rows shall have
-    n: int = 10_000,  # how many at most
+    n: int = None,  # how many at most, else most_rows
     most: int = 2**26,  # bytes after which no more are read
 ) -> torch.Tensor:  # (m, d)
     "Return the first rows, which the first epoch then need not read again; errors as `batches`."
-    first, rest = [], self._rows_of(0)
+    first, rest, n = [], self._rows_of(0), n or self.most_rows
     for rows in rest:
         first.append(rows)
         if sum(map(len, first)) >= n or sum(rows.nbytes for rows in first) >= most:
@@ -327,7 +336,7 @@ def some(
 
 # %% ../nbs/22a_streams.ipynb #b4b3eba7
 @patch
-def batches(
+def batches(  # noqa: F811, another class's
     self: BatchSource,
     like: torch.Tensor,  # of the type and on the device that the rows shall have
     done: int = 0,  # steps that are done; their batches are read and left out
