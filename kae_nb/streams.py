@@ -138,8 +138,11 @@ class RowSource:
         "Batches an epoch."
         return -(-len(self) // self.batch_size)
 
-    def read(self, order):
-        "The rows (m, d) at these places (m,) among ours, as they are stored."
+    def read(
+        self,
+        order: torch.Tensor,  # (m,) int64, places among ours
+    ) -> torch.Tensor:  # (m, d)
+        "Return rows as they are stored."
         order, back = self.places[order].sort()
         found = rows_in(_read(self.x, order.numpy()), 'what was read')
         self.bytes_read += self.row_bytes * len(order)
@@ -148,8 +151,12 @@ class RowSource:
             self.bytes_read = 0
         return found[back.argsort()]
 
-    def numbers(self, rows, like):
-        "Rows (m, d) as a model takes them, of the type and on the device of `like`."
+    def numbers(
+        self,
+        rows: torch.Tensor,  # (m, d), as they are stored
+        like: torch.Tensor,  # of the type and on the device that they shall have
+    ) -> torch.Tensor:  # (m, d)
+        "Return rows as a model takes them."
         numbers = as_numbers(rows, like)
         return self.change(numbers) if self.change else numbers
 
@@ -259,8 +266,12 @@ class BatchSource:
         "Whether they are gone once they were read."
         return isinstance(self.items, Iterator)
 
-    def numbers(self, rows, like):
-        "Rows (m, d) as a model takes them, of the type and on the device of `like`."
+    def numbers(
+        self,
+        rows: torch.Tensor,  # (m, d), as they are stored
+        like: torch.Tensor,  # of the type and on the device that they shall have
+    ) -> torch.Tensor:  # (m, d)
+        "Return rows as a model takes them."
         return as_numbers(rows, like)
 
 # %% ../nbs/22a_streams.ipynb #f928991e
