@@ -272,7 +272,7 @@ def panels(
         ax.set_title(f'{title_of(dataset)}, {dim} numbers', parse_math=False)
     return figure, dict(zip(keys, axes.flat))
 
-
+# %% ../nbs/42_tables.ipynb #630782d0
 def add_legend(
     axes: dict,  # axes by key, from panels
 ):
