@@ -1,9 +1,9 @@
-"""Build the site into _proc/_docs without Quarto and check it: links, titles, and the outputs saved in the notebooks."""
+"""Build the site into _proc/_docs without Quarto and check it: links, titles, outputs, and how the pages look."""
 
 import json, re, subprocess, sys
 from pathlib import Path
 
-from nbdev.serve import proc_nbs
+import pages
 
 top = Path(__file__).resolve().parent.parent
 
@@ -39,13 +39,18 @@ def problems():
 
 
 if __name__ == '__main__':
-    proc_nbs(force=True)
+    subprocess.run([sys.executable, top / '.ci/prepare.py'], cwd=top, check=True)
     subprocess.run(['smalldocs', 'render', '_proc'], cwd=top, check=True)
     report = subprocess.run(
         ['smalldocs', 'check', '_proc'], cwd=top, capture_output=True, text=True
     ).stdout
-    # page names are Quarto's affair
-    found = [line for line in report.splitlines() if 'output-file is not read' not in line]
+    # names of pages and their canonical addresses are Quarto's affair
+    quartos = re.compile('output-file is not read|canonical-url is ignored')
+    found = [line for line in report.splitlines() if not quartos.search(line)]
     found += problems()
+    if reason := pages.why_not():
+        print(f'nobody looked at the pages: {reason}')
+    else:
+        found += pages.problems(top / '_proc/_docs')
     print(*found, sep='\n')
     sys.exit(bool(found))

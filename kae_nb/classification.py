@@ -101,14 +101,14 @@ def plot_confusion(
     "Draw a confusion matrix, colored by the part of the wrong in each class; return the axes."
     import matplotlib.pyplot as plt
 
-    if ax is None:
-        ax = plt.subplots(figsize=(4.6, 4))[1]
     counts, names = torch.as_tensor(counts), [plain(name) for name in classes]
     n = len(names)
     if counts.shape != (n, n):
         raise ValueError(
             f'{n} classes need a matrix of {n} by {n} numbers, got shape {tuple(counts.shape)}'
         )
+    if ax is None:
+        ax = plt.subplots(figsize=(4.6, 4))[1]
     parts = counts / counts.sum(1, keepdim=True).clamp(min=1)
     wrong = parts.masked_fill(torch.eye(n, dtype=torch.bool), 0)
     picture = ax.imshow(wrong, cmap='Reds', vmin=0)

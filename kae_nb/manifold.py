@@ -211,7 +211,7 @@ def _batches(x, mean, q, degree):
     for i in range(0, len(x), size):
         yield slice(i, i + size), x[i : i + size] - mean
 
-
+# %% ../nbs/45_manifold.ipynb #d7c7f0ed
 @dataclass
 class _Axes:
     "What PCA knows of the data."
@@ -248,7 +248,7 @@ class _Axes:
             found.append(search(rows, z) if search else z)
         return torch.cat(found, 1)
 
-
+# %% ../nbs/45_manifold.ipynb #e51b43d6
 def _sums(x, mean, z, degree, decoder, limits=None, gram=None):
     "ΦΦᵀ, unless it is known, and Φ times the gaps."
     fresh, slope = gram is None, torch.zeros_like(decoder)

@@ -14,6 +14,7 @@ from datetime import datetime, timezone
 from pathlib import Path
 
 import pandas as pd
+from fastcore.basics import patch
 from fastcore.xdg import xdg_cache_home
 from fsspec.core import url_to_fs
 
@@ -65,7 +66,7 @@ def _sealed(record):
     "The bytes of a record's file: its JSON, with a digest."
     return json.dumps(dict(record, sha256=digest(record)), indent=1).encode()
 
-
+# %% ../nbs/40_store.ipynb #23c69dad
 class Store:
     "Finished jobs, one small file each."
 
@@ -108,122 +109,133 @@ class Store:
             return Path(self.path) / 'unfinished'
         return xdg_cache_home() / 'kae_nb' / 'unfinished' / digest(self.url)[:20]
 
-    def keys(self) -> set:  # of strings
-        "Return the keys of all files that are there, without opening them."
-        try:
-            names = [
-                path.rsplit('/', 1)[-1]
-                for path in self.fs.ls(self.path, detail=False, refresh=True)
-            ]
-        except FileNotFoundError:
-            return set()  # nothing stored yet
-        return {
-            name.removesuffix('.json')
-            for name in names
-            if name.endswith('.json') and not name.startswith('.')
-        }
+# %% ../nbs/40_store.ipynb #fc3fdbe5
+@patch
+def keys(self: Store) -> set:  # of strings
+    "Return the keys of all files that are there, without opening them."
+    try:
+        names = [
+            path.rsplit('/', 1)[-1] for path in self.fs.ls(self.path, detail=False, refresh=True)
+        ]
+    except FileNotFoundError:
+        return set()  # nothing stored yet
+    return {
+        name.removesuffix('.json')
+        for name in names
+        if name.endswith('.json') and not name.startswith('.')
+    }
 
-    def write(
-        self,
-        job: dict,  # from grid
-        result: dict,  # what was measured
-        seconds: float,  # what it cost
-        device: str = 'cpu',  # where
-    ):
-        "Write one finished job, all of it or nothing; `OSError` if it cannot be written."
-        self.put(
-            dict(
-                job=job,
-                result=result,
-                seconds=seconds,
-                finished=datetime.now(timezone.utc).isoformat(timespec='seconds'),
-                kae_nb=__version__,
-                hardware=hardware(device),
-            )
+# %% ../nbs/40_store.ipynb #a7e6f67d
+@patch
+def put(
+    self: Store,
+    record: dict,  # job, result, and what is known about them
+) -> None:
+    "Write a record, all of it or nothing; `OSError` if it cannot be written."
+    path, content = f'{self.path}/{job_key(record["job"])}.json', _sealed(record)
+    if self.local:
+        Path(self.path).mkdir(parents=True, exist_ok=True)
+        return write_safely(path, lambda temporary: temporary.write_bytes(content))
+    try:
+        self.fs.makedirs(self.path, exist_ok=True)
+        self.fs.pipe_file(path, content)
+    except Exception as error:
+        raise OSError(
+            f'cannot write to the store {self.url!r} ({type(error).__name__}: {error})'
+        ) from error
+
+# %% ../nbs/40_store.ipynb #007a4ee3
+@patch
+def write(
+    self: Store,
+    job: dict,  # from grid
+    result: dict,  # what was measured
+    seconds: float,  # what it cost
+    device: str = 'cpu',  # where
+):
+    "Write one finished job, all of it or nothing; `OSError` if it cannot be written."
+    self.put(
+        dict(
+            job=job,
+            result=result,
+            seconds=seconds,
+            finished=datetime.now(timezone.utc).isoformat(timespec='seconds'),
+            kae_nb=__version__,
+            hardware=hardware(device),
         )
+    )
 
-    def put(
-        self,
-        record: dict,  # job, result, and what is known about them
-    ) -> None:
-        "Write a record, all of it or nothing; `OSError` if it cannot be written."
-        path, content = f'{self.path}/{job_key(record["job"])}.json', _sealed(record)
-        if self.local:
-            Path(self.path).mkdir(parents=True, exist_ok=True)
-            return write_safely(path, lambda temporary: temporary.write_bytes(content))
+# %% ../nbs/40_store.ipynb #7101e26a
+@patch
+def _contents(self: Store, paths):
+    "The bytes of files, or the error that came instead, by path."
+    if not self.local:
+        return self.fs.cat(paths, on_error='return') if paths else {}
+
+    def content(path):  # fsspec would take brackets in the name of a folder for a pattern
         try:
-            self.fs.makedirs(self.path, exist_ok=True)
-            self.fs.pipe_file(path, content)
-        except Exception as error:
-            raise OSError(
-                f'cannot write to the store {self.url!r} ({type(error).__name__}: {error})'
-            ) from error
+            return Path(path).read_bytes() if Path(path).is_file() else OSError('it is no file')
+        except OSError as error:
+            return error
 
-    def read(
-        self,
-        keys: Iterable = None,  # which, or None for all that are there
-    ) -> dict:  # records by key
-        "Return the finished jobs; warns of files that cannot be read, and leaves them out."
-        keys = self.keys() if keys is None else self.keys().intersection(keys)
-        records = {}
-        for path, content in self._contents(
-            [f'{self.path}/{key}.json' for key in sorted(keys)]
-        ).items():
-            key = path.rsplit('/', 1)[-1].removesuffix('.json')
-            if isinstance(content, Exception):
-                warnings.warn(f'{path} cannot be read ({content}); it is ignored')
-                continue
-            try:
-                record = json.loads(content)
-                del record['sha256']
-                if (
-                    set(record) != RECORD
-                    or job_key(record['job']) != key
-                    or _sealed(record) != content
-                ):
-                    raise ValueError
-                records[key] = record
-            except (ValueError, TypeError, KeyError, AttributeError, RecursionError):
-                warnings.warn(f'{path} is damaged or was not written by kae_nb; it is ignored')
-        return records
+    return {path: content(path) for path in paths}
 
-    def _contents(self, paths):
-        "The bytes of files, or the error that came instead, by path."
-        if not self.local:
-            return self.fs.cat(paths, on_error='return') if paths else {}
+# %% ../nbs/40_store.ipynb #d9569a8f
+@patch
+def read(
+    self: Store,
+    keys: Iterable = None,  # which, or None for all that are there
+) -> dict:  # records by key
+    "Return the finished jobs; warns of files that cannot be read, and leaves them out."
+    keys = self.keys() if keys is None else self.keys().intersection(keys)
+    records = {}
+    for path, content in self._contents(
+        [f'{self.path}/{key}.json' for key in sorted(keys)]
+    ).items():
+        key = path.rsplit('/', 1)[-1].removesuffix('.json')
+        if isinstance(content, Exception):
+            warnings.warn(f'{path} cannot be read ({content}); it is ignored')
+            continue
+        try:
+            record = json.loads(content)
+            del record['sha256']
+            if (
+                set(record) != RECORD
+                or job_key(record['job']) != key
+                or _sealed(record) != content
+            ):
+                raise ValueError
+            records[key] = record
+        except (ValueError, TypeError, KeyError, AttributeError, RecursionError):
+            warnings.warn(f'{path} is damaged or was not written by kae_nb; it is ignored')
+    return records
 
-        def content(path):  # fsspec would take brackets in the name of a folder for a pattern
-            try:
-                return (
-                    Path(path).read_bytes() if Path(path).is_file() else OSError('it is no file')
-                )
-            except OSError as error:
-                return error
+# %% ../nbs/40_store.ipynb #c53ebd06
+@patch
+def missing(
+    self: Store,
+    jobs: Iterable,  # from grid
+) -> list:  # those that are not in the store, or not readable
+    "Return the jobs that are still to be done."
+    there = self.read(map(job_key, jobs))
+    return [job for job in jobs if job_key(job) not in there]
 
-        return {path: content(path) for path in paths}
-
-    def missing(
-        self,
-        jobs: Iterable,  # from grid
-    ) -> list:  # those that are not in the store, or not readable
-        "Return the jobs that are still to be done."
-        there = self.read(map(job_key, jobs))
-        return [job for job in jobs if job_key(job) not in there]
-
-    def tidy(self):
-        "Remove what killed processes left: half-written files, trainings of finished jobs."
-        if self.local:
-            remove_leftovers(self.path)
-        finished = self.keys()
-        for folder in self.unfinished.glob('?' * 20):
-            if folder.is_symlink() or not folder.is_dir():
-                continue
-            with suppress(OSError):  # held by a process at work, or another user's
-                with locked(folder, 'tidying up'):
-                    remove_leftovers(folder)
-                    if all(job_key(job) in finished for job in begun_jobs(folder)):
-                        empty_folder(folder)
-                folder.rmdir()
+# %% ../nbs/40_store.ipynb #5f08e50a
+@patch
+def tidy(self: Store):
+    "Remove what killed processes left: half-written files, trainings of finished jobs."
+    if self.local:
+        remove_leftovers(self.path)
+    finished = self.keys()
+    for folder in self.unfinished.glob('?' * 20):
+        if folder.is_symlink() or not folder.is_dir():
+            continue
+        with suppress(OSError):  # held by a process at work, or another user's
+            with locked(folder, 'tidying up'):
+                remove_leftovers(folder)
+                if all(job_key(job) in finished for job in begun_jobs(folder)):
+                    empty_folder(folder)
+            folder.rmdir()
 
 # %% ../nbs/40_store.ipynb #0301ad2b
 CURVE = 1, 2, 5, 10, 20, 30, 50, 70, 100  # numbers of neighbors at which recall is kept

@@ -56,7 +56,7 @@ def reset_powers(self: UnitPolynomialLayer):
         start = [0.5, 0.25] if self.order > 1 else [1.0]
         self.powers[: len(start)] = self.powers.new_tensor(start)[:, None]
 
-
+# %% ../nbs/17_unit.ipynb #84c9b964
 @patch
 def reset_parameters(self: UnitPolynomialLayer):
     "Draw the weights from N(0, 1/in_features); zero the bias; set the polynomials as at first."

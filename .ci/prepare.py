@@ -1,0 +1,113 @@
+"""Write what the site is built from into _proc: the notebooks as nbdev makes them, and the project's own texts.
+
+Each notebook gets a line at its top: how long it takes, what it needs, and where it can be run and reported.
+"""
+
+import json, re, zlib
+from configparser import ConfigParser
+from pathlib import Path
+
+from nbdev.serve import proc_nbs
+
+top = Path(__file__).resolve().parent.parent
+made = top / '_proc'
+config = ConfigParser(delimiters=['='])
+config.read(top / 'settings.ini', encoding='utf-8')
+settings = config['DEFAULT']
+on_github = f'{settings["user"]}/{settings["repo"]}'
+repository = f'https://github.com/{on_github}'
+DATA = dict(mnist='MNIST', fashion_mnist='Fashion-MNIST', cifar10='CIFAR-10', cifar100='CIFAR-100')
+
+
+def rounded(seconds):
+    "Seconds in words."
+    if seconds < 90:
+        return f'{max(10, round(seconds, -1))} seconds'
+    return f'{round(seconds / 60)} minutes'
+
+
+def cost(cells, seconds):
+    "How long a page takes to read and to run, and what it needs, as a sentence."
+    source = lambda kind: '\n'.join(''.join(c['source']) for c in cells if c['cell_type'] == kind)
+    minutes = max(1, round(len((source('markdown') + source('code')).split()) / 200))
+    said = f'{minutes} minute{"s" if minutes > 1 else ""} to read'
+    if seconds is not None:
+        said += f', about {rounded(seconds)} to run on two cores'
+    slow = [c for c in cells if '#| slow' in ''.join(c['source'])]
+    if slow:
+        named = {name for c in slow for name in re.findall(r"'(\w+)'", ''.join(c['source']))}
+        sets = ' and '.join(DATA[name] for name in DATA if name in named)
+        needs = f' and need {sets}' if sets else ''
+        said += f'; cells marked slow take longer{needs}, and their results are saved'
+    return said + '.'
+
+
+def top_of(name, cells, seconds):
+    "The line at the top of a page, in Markdown."
+    file = f'blob/{settings["branch"]}/nbs/{name}.ipynb'
+    links = {
+        'Open in Colab': f'https://colab.research.google.com/github/{on_github}/{file}',
+        'Notebook': f'{repository}/{file.replace("blob", "raw", 1)}',
+        'Source': f'{repository}/{file}',
+        'Report a problem': f'{repository}/issues/new?template=bug.md&title={name}%3A+',
+    }
+    look = '{.btn .btn-outline-secondary .btn-sm}'
+    buttons = ' '.join(f'[{text}]({link}){look}' for text, link in links.items())
+    return f'::: {{.page-top}}\n{cost(cells, seconds)}\n\n{buttons}\n:::'
+
+
+def add_tops():
+    "Give each page but the front page its line, below its title."
+    known = json.loads((top / '.ci/seconds.json').read_text())
+    for notebook in made.glob('[!_]*.ipynb'):
+        if notebook.stem == 'index':
+            continue
+        source = json.loads((top / 'nbs' / notebook.name).read_text(encoding='utf-8'))['cells']
+        page = json.loads(notebook.read_text(encoding='utf-8'))
+        line = top_of(notebook.stem, source, known.get(notebook.stem))
+        cell = dict(cell_type='markdown', id='page-top', metadata={}, source=line)
+        page['cells'].insert(page['cells'][0]['cell_type'] == 'raw', cell)
+        notebook.write_text(json.dumps(page, ensure_ascii=False, indent=1), encoding='utf-8')
+
+
+def write_texts():
+    "Pages of the changelog, of how to contribute, of the licence and of how to cite."
+    read = lambda name: (top / name).read_text(encoding='utf-8')
+    own = lambda name: re.sub(r'\]\(nbs/', '](', read(name).partition('\n')[2])
+    citation = 'How to cite kae_nb, and the paper that it reproduces, in the form that GitHub and Zotero read ([CITATION.cff]'
+    citation += f'({repository}/blob/{settings["branch"]}/CITATION.cff)):\n\n```yaml\n{read("CITATION.cff")}```\n'
+    texts = {
+        'changelog': ('Changelog', own('CHANGELOG.md')),
+        'contributing': ('Contributing', own('CONTRIBUTING.md')),
+        'licence': ('Licence', f'```text\n{read("LICENSE")}```\n'),
+        'citation': ('Citation', citation),
+    }
+    for name, (title, text) in texts.items():
+        (made / f'{name}.md').write_text(f'---\ntitle: {title}\n---\n\n{text}', encoding='utf-8')
+
+
+def write_inventory():
+    "Write objects.inv, by which pages of Sphinx link to our names (intersphinx)."
+    from kae_nb._modidx import d as index
+
+    head = f'# Sphinx inventory version 2\n# Project: {settings["lib_name"]}\n'
+    head += f'# Version: {settings["version"]}\n# The remainder of this file is compressed using zlib.\n'
+    names = {
+        name: place for module in index['syms'].values() for name, (place, _) in module.items()
+    }
+    lines = []
+    for name, place in names.items():
+        _, _, last = name.rpartition('.')
+        if last.startswith('_'):
+            continue
+        is_method = name.count('.') > 2
+        kind = 'method' if is_method else 'class' if last[0].isupper() else 'function'
+        lines.append(f'{name} py:{kind} 1 {place} -\n')
+    (made / 'objects.inv').write_bytes(head.encode() + zlib.compress(''.join(lines).encode()))
+
+
+if __name__ == '__main__':
+    proc_nbs(force=True)
+    add_tops()
+    write_texts()
+    write_inventory()
