@@ -3,7 +3,7 @@
 import json, re, subprocess, sys
 from pathlib import Path
 
-from nbdev.serve import proc_nbs
+from pages import prepare
 
 top = Path(__file__).resolve().parent.parent
 
@@ -39,7 +39,7 @@ def problems():
 
 
 if __name__ == '__main__':
-    proc_nbs(force=True)
+    prepare()
     subprocess.run(['smalldocs', 'render', '_proc'], cwd=top, check=True)
     report = subprocess.run(
         ['smalldocs', 'check', '_proc'], cwd=top, capture_output=True, text=True
