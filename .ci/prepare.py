@@ -1,12 +1,16 @@
 """Write what the site is built from into _proc: the notebooks as nbdev makes them, and the project's own texts.
 
 Each notebook gets a line at its top: how long it takes, what it needs, and where it can be run and reported.
+Those of the book get their numbers into their titles. All public names are listed on one page.
 """
 
-import json, re, zlib
+import inspect, json, re, zlib
 from configparser import ConfigParser
+from importlib import import_module
+from operator import attrgetter
 from pathlib import Path
 
+import yaml
 from nbdev.serve import proc_nbs
 
 top = Path(__file__).resolve().parent.parent
@@ -56,8 +60,47 @@ def top_of(name, cells, seconds):
     return f'::: {{.page-top}}\n{cost(cells, seconds)}\n\n{buttons}\n:::'
 
 
+def front_matter(page):
+    "What a page that nbdev has made says of itself: title, description."
+    return yaml.safe_load(''.join(page['cells'][0]['source']).strip().strip('-'))
+
+
+def add_number(page, number):
+    "Put a number into the title of a page."
+    cell = page['cells'][0]
+    about = front_matter(page)
+    about['title'] = f'{number} · {about["title"]}'
+    cell['source'] = f'---\n{yaml.safe_dump(about, allow_unicode=True)}---\n'
+
+
+def documented(page):
+    "Names that a page documents, in its order."
+    for cell in page['cells']:
+        yield from re.findall(r'^show_doc\(([\w.]+)', ''.join(cell['source']), re.MULTILINE)
+
+
+def entry(module, name, page):
+    "A line of the reference: a name, linked to where it is defined, and what comes back."
+    said = inspect.getdoc(attrgetter(name)(module)) or ''
+    indent = '  ' * name.count('.')
+    return f'{indent}- [`{name}`]({page}#{name.lower()}): {said.partition(chr(10))[0]}'
+
+
+def write_reference():
+    "Write the page of all public names, by module."
+    lines = ['---\ntitle: Reference']
+    lines += ['description: Every public name, by module, and where it is built\n---']
+    for path in sorted(made.glob('[0-9]*.ipynb')):
+        page, name = json.loads(path.read_text(encoding='utf-8')), path.stem.partition('_')[2]
+        if names := [*dict.fromkeys(documented(page))]:
+            module = import_module(f'kae_nb.{name}')
+            lines.append(f'\n## kae_nb.{name}\n\n[{front_matter(page)["title"]}]({path.name})\n')
+            lines += [entry(module, each, path.name) for each in names]
+    (made / 'reference.qmd').write_text('\n'.join(lines) + '\n', encoding='utf-8')
+
+
 def add_tops():
-    "Give each page but the front page its line, below its title."
+    "Give each page but the front page its line, below its title, and those of the book a number."
     known = json.loads((top / '.ci/seconds.json').read_text())
     for notebook in made.glob('[!_]*.ipynb'):
         if notebook.stem == 'index':
@@ -66,6 +109,9 @@ def add_tops():
         page = json.loads(notebook.read_text(encoding='utf-8'))
         line = top_of(notebook.stem, source, known.get(notebook.stem))
         cell = dict(cell_type='markdown', id='page-top', metadata={}, source=line)
+        number, _, _ = notebook.stem.partition('_')
+        if number[0].isdigit():
+            add_number(page, number)
         page['cells'].insert(page['cells'][0]['cell_type'] == 'raw', cell)
         notebook.write_text(json.dumps(page, ensure_ascii=False, indent=1), encoding='utf-8')
 
@@ -109,5 +155,6 @@ def write_inventory():
 if __name__ == '__main__':
     proc_nbs(force=True)
     add_tops()
+    write_reference()
     write_texts()
     write_inventory()

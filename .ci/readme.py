@@ -7,6 +7,13 @@ import json, re, sys
 from pathlib import Path
 
 top = Path(__file__).resolve().parent.parent
+REPO, SITE = 'https://github.com/kae-nb/kae_nb', 'https://kae-nb.github.io/kae_nb'
+BADGES = f"""[![tests]({REPO}/actions/workflows/test.yml/badge.svg)]({REPO}/actions/workflows/test.yml)
+[![site]({REPO}/actions/workflows/docs.yml/badge.svg)]({SITE})
+[![Python 3.10 or later](https://img.shields.io/badge/python-3.10%2B-blue)]({SITE}/start_install.html)
+[![Apache 2.0](https://img.shields.io/badge/license-Apache%202.0-blue)]({REPO}/blob/main/LICENSE)
+
+**[{SITE.removeprefix('https://')}]({SITE})** has these pages with their figures, the book and the reference."""
 
 
 def text(parts):
@@ -20,8 +27,11 @@ def cell_to_markdown(cell):
         return source
     if source.startswith('#| hide') or not source:
         return ''
-    blocks = [f'```python\n{source}\n```']
+    blocks = [] if source.startswith('#| echo: false') else [f'```python\n{source}\n```']
     for output in cell['outputs']:
+        if markdown := output.get('data', {}).get('text/markdown'):
+            blocks.append(text(markdown))
+            continue
         shown = output.get('text') or output.get('data', {}).get('text/plain', '')
         if shown:
             blocks.append('\n'.join(f'    {line}' for line in text(shown).splitlines()))
@@ -31,7 +41,8 @@ def cell_to_markdown(cell):
 def readme():
     "The README that index.ipynb makes; links to pages and pictures become links into nbs/."
     cells = json.loads((top / 'nbs/index.ipynb').read_text(encoding='utf-8'))['cells']
-    body = '\n\n'.join(filter(None, map(cell_to_markdown, cells)))
+    head, *rest = filter(None, map(cell_to_markdown, cells))
+    body = '\n\n'.join([head, BADGES, *rest])
     body = re.sub(r'\]\((?=images/|\w+\.ipynb)', '](nbs/', body)
     return f'<!-- made from nbs/index.ipynb by .ci/readme.py; edit that -->\n\n{body}\n'
 

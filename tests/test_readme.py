@@ -1,6 +1,6 @@
 "README.md is what index.ipynb makes."
 
-import subprocess, sys
+import re, subprocess, sys
 from pathlib import Path
 
 top = Path(__file__).resolve().parent.parent
@@ -30,9 +30,33 @@ def test_disagreement_is_noticed(tmp_path):
 
 def test_pictures_exist():
     "Every picture that the README shows is in the repository."
-    import re
-
     pictures = re.findall(
         r'!\[[^\]]+\]\(([^)]+)\)', (top / 'README.md').read_text(encoding='utf-8')
     )
-    assert pictures and all((top / p).is_file() for p in pictures)
+    own = [p for p in pictures if not p.startswith('https://')]  # the others are badges
+    assert own and all((top / p).is_file() for p in own)
+
+
+def test_numbers_on_the_front_page():
+    "The table of the front page is that of the results: another number in these is noticed."
+    import csv
+
+    with open(top / 'nbs/results/comparison.csv', encoding='utf-8', newline='') as file:
+        found = [r for r in csv.DictReader(file) if r['data'] == 'MNIST' and r['latents'] == '16']
+    expected = {
+        'PCA': 'PCA',
+        'closed form': 'closed form, degree 3',
+        'MLP': 'MLP',
+        "the paper's KAE": 'KAE, as published',
+        'ours': 'ours',
+    }
+    columns = {'mse': '.4f', 'accuracy_1nn': '.3f', 'recall': '.3f', 'seconds': '.2g'}
+    text = (top / 'README.md').read_text(encoding='utf-8')
+    shown = [line.strip('| ').split(' | ') for line in text.splitlines() if line[:2] == '| ']
+    shown = {re.sub(r'\[(.*)\]\(.*\)', r'\1', name): rest for name, *rest in shown[2:]}
+    assert list(shown) == list(expected)
+    for name, kind in expected.items():
+        rows = [r for r in found if r['kind'] == kind]
+        for column, said in zip(columns, shown[name], strict=True):
+            mean = sum(float(r[column]) for r in rows) / len(rows)
+            assert said == format(mean, columns[column]), (name, column)
