@@ -405,6 +405,10 @@ COMMANDS = {  # command: the module that has the function of this name
     'kae_evaluate': 'evaluation',
     'kae_train': 'runs',
     'kae_reproduce': 'reproduce',
+    'kae_encode': 'pictures',
+    'kae_search': 'search',
+    'kae_denoise': 'pictures',
+    'kae_map': 'maps',
 }
 
 
