@@ -8,6 +8,7 @@ __all__ = ['OUTPUTS', 'check_widths', 'placement', 'AutoEncoder', 'save_module',
 # %% ../nbs/23_autoencoder.ipynb #80d538ea
 import json, sys, warnings
 from collections.abc import Callable, Sequence
+from contextlib import contextmanager
 from importlib import import_module
 from pathlib import Path
 
@@ -200,6 +201,23 @@ def _check_state(path, expected, found):
             )
 
 
+class _Undrawn(torch.overrides.TorchFunctionMode):
+    "No normal numbers are drawn; on 'meta', PyTorch would load its compiler for that."
+
+    def __torch_function__(self, function, types, args=(), kwargs=None):
+        kwargs = kwargs or {}
+        if function in (nn.init.normal_, torch.Tensor.normal_):
+            return args[0] if args else kwargs['tensor']
+        return function(*args, **kwargs)
+
+
+@contextmanager
+def _without_numbers():
+    "Modules made in the block have shapes only, and random generators stay as they are."
+    with torch.random.fork_rng(devices=[]), torch.device('meta'), _Undrawn():
+        yield
+
+
 def _data_of(config):
     "Take from a header what it says of the data, if anything, and the version that wrote it."
     data = config.pop('trained_on', None)
@@ -250,7 +268,7 @@ def load(
         if kind != cls.__name__:
             raise ValueError(f'it holds a {kind}, which {kind}.load reads')
         _check_config(config, options, layer, len(tensors))
-        with torch.random.fork_rng(devices=[]), torch.device('meta'):
+        with _without_numbers():
             shapes = cls(**config, **options).state_dict()
     except (AttributeError, KeyError, TypeError, ValueError, RuntimeError) as error:
         raise ValueError(f'{path} describes no model that can be made: {error}') from error
@@ -352,7 +370,7 @@ def check_model_size(
         check_size('hidden_dims', width, most=2**31 - 1)
     hidden = f' and hidden_dims={list(hidden_dims)}' if hidden_dims else ''
     sizes = f'latent_dim={latent_dim}{hidden}'
-    with torch.random.fork_rng(devices=[]), torch.device('meta'):
+    with _without_numbers():
         try:
             model = (make or AutoEncoder)(in_features, latent_dim, hidden_dims, **options)
         except RuntimeError as error:
