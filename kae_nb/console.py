@@ -199,6 +199,9 @@ def read_arguments(
     "Return the options on a command line; `ValueError` for what is unknown or cannot be read."
     parser = anno_parser(function, prog=function.__name__)
     parser.error, parser.allow_abbrev = _refuse, False
+    for action in parser._actions:
+        if action.type is list and not action.option_strings:
+            action.type, action.nargs = str, '+'  # one or more texts
     arguments = _spelled(arguments, parser._option_string_actions)
     names = [*inspect.signature(function).parameters]
     untold = argparse.Namespace(**dict.fromkeys(names, argparse.SUPPRESS))
@@ -405,6 +408,10 @@ COMMANDS = {  # command: the module that has the function of this name
     'kae_evaluate': 'evaluation',
     'kae_train': 'runs',
     'kae_reproduce': 'reproduce',
+    'kae_encode': 'latents',
+    'kae_search': 'search',
+    'kae_denoise': 'cleaning',
+    'kae_map': 'maps',
 }
 
 

@@ -72,6 +72,11 @@ class Dataset:
     # how gray is drawn: 'gray_r' where 1 is ink on paper, 'gray' where 1 is light
     cmap: str = 'gray_r'
     features: tuple | None = None  # names of the d columns of a table, where they have some
+    preprocessing: str = 'original'  # what became of pixels in [0, 1], see PREPROCESSING
+    # of a table that was standardized: (means, deviations) of its columns
+    scaling: tuple | None = None
+    files_train: tuple | None = None  # names of the files that the images are from, where they are
+    files_test: tuple | None = None
 
     @property
     def in_features(self) -> int:
@@ -211,7 +216,24 @@ def subset(
 ) -> Dataset:  # the test images are the same
     "Return a set with `n` of the training images, in file order; `ValueError` for too many."
     chosen = stratified_sample(self.y_train.cpu(), n, seed).to(self.x_train.device)
-    return replace(self, x_train=self.x_train[chosen], y_train=self.y_train[chosen])
+    files = self.files_train and tuple(self.files_train[i] for i in chosen.tolist())
+    x_train, y_train = self.x_train[chosen], self.y_train[chosen]
+    return replace(self, x_train=x_train, y_train=y_train, files_train=files)
+
+# %% ../nbs/22_data.ipynb #50202490
+@patch(as_prop=True)
+def record(self: Dataset) -> dict:
+    "What a model of this data must know to be fed, as JSON can hold it."
+    return dict(
+        dataset=self.name,
+        image_shape=self.image_shape and list(self.image_shape),
+        data_range=self.image_shape and list(self.data_range),
+        preprocessing=self.preprocessing,
+        cmap=self.cmap,
+        classes=list(self.classes) if self.labeled else [],
+        features=self.features and list(self.features),
+        scaling=self.scaling and [list(column) for column in self.scaling],
+    )
 
 # %% ../nbs/22_data.ipynb #b22f9830
 class Batches:
@@ -455,29 +477,35 @@ def _from_bytes(tensors, state, name, cmap):
     x_train, x_test = (tensors[f'x_{part}'].float().div_(255) for part in ('train', 'test'))
     y_train, y_test = tensors['y_train'], tensors['y_test']
     shape, classes = tuple(state['image_shape']), tuple(state['classes'])
-    return Dataset(x_train, y_train, x_test, y_test, shape, classes, name, cmap)
+    files = {part: state[part] for part in ('files_train', 'files_test') if part in state}
+    return Dataset(x_train, y_train, x_test, y_test, shape, classes, name, cmap, **files)
 
 
-def _standardize_columns(x):
-    "A function that takes off the means of these rows and divides by their deviations."
+def _column_scaling(x):
+    "What is taken off each column, its mean, and what it is divided by: its deviation, or 1."
     deviation, mean = torch.std_mean(x, 0, correction=0)
     # no value of a constant column is further from the mean than rounding
     constant = deviation <= 8 * torch.finfo(x.dtype).eps * mean.abs()
-    return lambda rows: (rows - mean) / deviation.where(~constant, 1)
+    return mean, deviation.where(~constant, 1)
 
 
 def _preprocessed(dataset, preprocessing):
     "A data set with all its rows changed, and the change in its name."
     if preprocessing == 'original':
         return dataset
-    change = PREPROCESSING[preprocessing]
+    change, scaling = PREPROCESSING[preprocessing], None
     if dataset.image_shape is None:
         if preprocessing != 'standardize':
             raise ValueError(f'preprocessing={preprocessing!r} is for pixels, not for a table')
-        change = _standardize_columns(dataset.x_train)
+        mean, unit = _column_scaling(dataset.x_train)
+        scaling = tuple(mean.tolist()), tuple(unit.tolist())
+
+        def change(rows):
+            return (rows - mean) / unit
+
     x_train, x_test = map(change, (dataset.x_train, dataset.x_test))
-    name = f'{dataset.name} ({preprocessing})'
-    return replace(dataset, x_train=x_train, x_test=x_test, name=name)
+    done = dict(name=f'{dataset.name} ({preprocessing})', preprocessing=preprocessing)
+    return replace(dataset, x_train=x_train, x_test=x_test, scaling=scaling, **done)
 
 
 def _check_labels(name, labels):

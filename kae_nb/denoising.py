@@ -66,6 +66,7 @@ def salt_pepper_noise(
     return x.masked_fill(u < zeros, low).masked_fill((u >= zeros) & (u < zeros + ones), high)
 
 # %% ../nbs/33_denoising.ipynb #161e6382
+# by the names that a training knows them by, see CORRUPTIONS
 NOISES = {'gaussian': gaussian_noise, 'salt_pepper': salt_pepper_noise}
 
 
@@ -194,6 +195,16 @@ class NoisyInput(nn.Module):
         self.noise, self.seed = _noise(noise), check_size('seed', seed, 0)
         if hasattr(model, 'in_features'):
             self.in_features = model.in_features
+
+    @property
+    def trained_on(self) -> dict | None:
+        "What the model inside says of its data."
+        return getattr(self.model, 'trained_on', None)
+
+    @trained_on.setter
+    def trained_on(self, record: dict):
+        names = [name for name, noise in NOISES.items() if noise is self.noise]
+        self.model.trained_on = dict(record, noise=(names or ['of its own'])[0])
 
     def encode(self, x: torch.Tensor) -> torch.Tensor:
         "Latents of images; of images with new noise, while training."

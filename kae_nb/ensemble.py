@@ -481,6 +481,8 @@ def _why_apart(models, settings, x, own_orders):
     "Why models cannot be trained as one, or None if they can."
     if settings['neighbors'] or settings['latent_noise']:
         return 'their loss looks at latents'
+    if settings['noise']:
+        return 'each of them sees noise of its own'
     if settings['validation']:
         return 'each of them holds out images of its own'
     if getattr(models[0], 'missing', None):
@@ -600,6 +602,8 @@ def _train_group(work, models, group, order_seeds, checkpoints):
         work.problem = error
         return [_member_of(s, model, _lost(s)) for s, model in zip(group, models)]
     unstack(together, models)
+    for model in models:
+        model.trained_on = dict(getattr(work.dataset, 'record', {}), noise=None)
     return [_member(k, s, models[k], history, len(group)) for k, s in enumerate(group)]
 
 

@@ -18,6 +18,7 @@ from sklearn.decomposition import PCA
 from torch import nn
 from tqdm.auto import tqdm
 
+from .autoencoder import AutoEncoder
 from .checks import check_protocol, check_size
 from .classification import MOST_SEED, confusion, nearest_neighbor_accuracy
 from .classification import plot_confusion, probe_accuracy
@@ -386,7 +387,8 @@ def _with_pca(name, network, data, seed, missing):
     "The model, and PCA with as many latents beside it; what is missing takes up why not."
     models = {name: network}
     try:
-        models['PCA'] = PCA(network.latent_dim, random_state=seed).fit(data.x_train.numpy())
+        latent_dim = codes_of(network, data.x_test[:2]).shape[1]
+        models['PCA'] = PCA(latent_dim, random_state=seed).fit(data.x_train.numpy())
     except ValueError as error:
         missing['PCA'] = {'all measures': _reason(error)}
     return models
@@ -411,11 +413,15 @@ def _evaluate_all(models, data, seed, protocol, missing):
 # %% ../nbs/53_evaluation.ipynb #42954d2d
 def _about(path, network, data, protocol, seed):
     "What the report says of a model and its evaluation."
-    widths = network.in_features, *network.hidden_dims, network.latent_dim
+    if isinstance(network, AutoEncoder):
+        widths = network.in_features, *network.hidden_dims, network.latent_dim
+        kind = {'layers': f'{network.layer} {" → ".join(map(str, widths))}'}
+        kind |= network.layer_options
+    else:
+        kind = {'class': type(network).__name__}
     return {
         'model': path,
-        'layers': f'{network.layer} {" → ".join(map(str, widths))}',
-        **network.layer_options,
+        **kind,
         'parameters': f'{sum(p.numel() for p in network.parameters()):,}',
         'data set': data,
         'protocol': protocol or 'none',
@@ -437,8 +443,8 @@ def _numbers(path, network, data, protocol, seed, rows, missing):
     "What the JSON file says."
     return dict(
         model=path,
-        layer=network.layer,
-        layer_options=network.layer_options,
+        layer=getattr(network, 'layer', type(network).__name__),
+        layer_options=getattr(network, 'layer_options', {}),
         dataset=data.name,
         protocol=protocol,
         seed=seed,
@@ -470,6 +476,7 @@ def kae_evaluate(
     seed: int = 0,
     protocol: str = None,  # paper: the paper's definitions of error, recall and denoising
     layer: str = None,  # package.module:Class, for a model with a layer of your own
+    model_class: str = None,  # package.module:Class, for a model of your own
     # file for the report, or a folder; the numbers go to a .json beside it
     out: str = 'kae_evaluate.html',
     device: str = None,  # cpu, cuda, cuda:1, mps (default: a GPU if there is one)
@@ -481,7 +488,7 @@ def kae_evaluate(
         check_protocol(protocol)
         check_size('seed', seed, 0, MOST_SEED)
         out = check_report(out)
-        network = load_model(model, device, layer)
+        network = load_model(model, device, layer, model_class)
         data = load_dataset(dataset, data_root, **parse_options(data_options, load_dataset))
         codes_of(network, data.x_test[:2])  # does it take these images?
         remove_leftovers(out.parent)

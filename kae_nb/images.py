@@ -5,7 +5,7 @@
 # %% auto #0
 __all__ = ['LARGEST_SIDE', 'IMAGE_SUFFIXES', 'check_image_memory', 'read_idx', 'read_pickle', 'read_cifar', 'to_gray',
            'check_image_size', 'resize', 'as_shown', 'read_image', 'check_brightness', 'as_text', 'file_id',
-           'list_folders', 'list_images', 'describe', 'UnreadableImages', 'read_images']
+           'list_folders', 'list_images', 'list_pictures', 'describe', 'UnreadableImages', 'read_images']
 
 # %% ../nbs/20_images.ipynb #eeafb1a5
 import gzip, math, os, pickle, re, stat, unicodedata, warnings, zlib
@@ -483,6 +483,19 @@ def list_images(
         n = left_out.total()
         warnings.warn(f'{n:,} files or links in {where} are left out: {kinds}. {_SUFFIXES}')
     return files, np.array(labels, dtype=np.int64), classes
+
+# %% ../nbs/20_images.ipynb #627a124b
+def list_pictures(
+    folder: str | Path,  # with images, in it and below, however arranged
+) -> list:  # of paths
+    "Return all images of a folder, by folder and name; an error if there are none."
+    folder = Path(folder)
+    if not folder.is_dir():
+        raise FileNotFoundError(f'there is no folder {str(folder)!r}')
+    files = _list_files(folder, _with_parents(folder), Counter())
+    if not files:
+        raise ValueError(f'{as_text(folder)} holds no images. {_SUFFIXES}')
+    return list(files.values())
 
 # %% ../nbs/20_images.ipynb #016c3466
 def describe(

@@ -16,7 +16,7 @@ from fastcore.basics import patch
 from sklearn.decomposition import PCA
 from torch import nn
 
-from .autoencoder import AutoEncoder, check_widths, placement
+from .autoencoder import AutoEncoder, check_widths, load_module, placement
 from .checks import check_size
 from .coding import held_errors, mean_error
 from .files import read_tensors
@@ -185,10 +185,19 @@ def load_model(
     path: str | Path,  # a file that save wrote
     device: str | torch.device = 'cpu',  # where to put the model
     layer: str | Callable = None,  # the layer that it must have, see AutoEncoder.load
-) -> AutoEncoder:  # or a ResidualAutoEncoder, in evaluation mode
-    "Return the model in a file; errors as for `AutoEncoder.load`."
+    # the class of a module of your own, itself or as 'package.module:Class', see load_module
+    model_class: str | type = None,
+) -> nn.Module:  # an AutoEncoder, a ResidualAutoEncoder or your own, in evaluation mode
+    "Return the model in a file; errors as for `AutoEncoder.load` and `load_module`."
+    if model_class is not None:
+        return load_module(path, model_class, device)
     _, config = read_tensors(path, key='kae_nb')
     kind = config.get('model') if isinstance(config, dict) else None
+    if isinstance(kind, str) and ':' in kind:
+        raise ValueError(
+            f'{path} holds a model of a class that is not ours: '
+            f'say model_class={kind!r} (--model_class {kind}) if you trust it'
+        )
     kinds = {kind.__name__: kind for kind in (AutoEncoder, ResidualAutoEncoder)}
     return kinds.get(kind, AutoEncoder).load(path, device, layer)
 

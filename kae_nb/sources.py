@@ -476,6 +476,9 @@ def read_folder(
         lambda: _decode_folder(parts, classes, size, grayscale, strict, progress),
     )
     check_readable(state['unreadable'], len(files), strict)
+    for part, (listed, _) in parts.items():
+        names = (str(f.relative_to(path)) for f in listed if str(f) not in state['unreadable'])
+        state[f'files_{part}'] = tuple(names)
     both = torch.cat([tensors['x_train'], tensors['x_test']])
     check_brightness(f'the pictures in {as_text(path)}', both)
     return tensors, state

@@ -31,7 +31,7 @@ from .files import fingerprint
 from .history import History, problem_of, references
 from .layer import evaluation_mode
 from .layers import LAYERS
-from .losses import LOSSES, neighbor_loss
+from .losses import CORRUPTIONS, LOSSES, corrupt, neighbor_loss
 from kae_nb.machine import (
     check_compiler,
     check_device,
@@ -93,6 +93,12 @@ def complete_settings(
     neighbors: float = None,
     # standard deviation of noise on the latents, in units of the batch's own, else the model's or 0
     latent_noise: float = None,
+    # noise on the images that the model is shown, to be compared with the clean ones: gaussian or
+    # salt_pepper (a name in CORRUPTIONS), or nothing
+    noise: str = None,
+    # gaussian: its standard deviation, in units of a pixel; salt_pepper: the part of the pixels;
+    # 0.1 if nothing is said
+    noise_strength: float = None,
     # part of the training images that is held out, and chooses the epoch whose parameters are
     # kept; else the model's or 0
     validation: float = None,
@@ -122,11 +128,19 @@ def complete_settings(
     if patience is not None and not validation:
         raise ValueError(f'patience={patience} counts epochs by validation: give that too')
     lookup(LOSSES, loss, 'loss')
+    if noise is not None:
+        lookup(CORRUPTIONS, noise, 'noise')
+        strength = 0.1 if noise_strength is None else noise_strength
+        noise_strength = check_rate('noise_strength', strength)
+    elif noise_strength is not None:
+        raise ValueError(f'noise_strength={noise_strength} is that of a noise: give that too')
     return dict(
         epochs=check_size('epochs', epochs),
         lr=check_rate(f'lr for {optimizer}', lr, highest),
         **{name: check_rate(name, value, zero=True) for name, value in numbers.items()},
         loss=loss,
+        noise=noise,
+        noise_strength=noise_strength,
         batch_size=check_size('batch_size', batch_size),
         seed=check_size('seed', seed, least=0),
         shuffle=recipe['shuffle'] if shuffle is None else check_flag('shuffle', shuffle),
@@ -593,12 +607,13 @@ def total_loss(
 ) -> torch.Tensor:  # ()
     "Return the loss of pixels, with that of neighbors and with noise on latents if asked for."
     noise, neighbors = settings['latent_noise'], settings['neighbors']
+    shown = corrupt(batch, settings['noise'], settings['noise_strength'])
     half = torch.autocast(batch.device.type, torch.bfloat16, enabled=settings['mixed_precision'])
     with half:
         if not (noise or neighbors):
-            z, y = None, model(batch)
+            z, y = None, model(shown)
         else:
-            z = model.encode(batch)
+            z = model.encode(shown)
             sigma = noise * z.detach().std(0, correction=0)
             y = model.decode(z + sigma * torch.randn_like(z) if noise else z)
     y = y.to(batch.dtype)
@@ -897,5 +912,6 @@ def fit(
         history = _train_one(model, data, settings, kept, callbacks=after, progress=progress)
     if data.judges and not history.interrupted:
         settle(model, start, data.judges.some(data.some))
+    model.trained_on = dict(getattr(dataset, 'record', {}), noise=settings['noise'])
     _judge_end(model, data, history, settings)
     return history
