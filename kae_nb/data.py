@@ -489,6 +489,11 @@ def _column_scaling(x):
     return mean, deviation.where(~constant, 1)
 
 
+def _title(name, preprocessing):
+    "The name of a data set, with what was done to it."
+    return name if preprocessing == 'original' else f'{name} ({preprocessing})'
+
+
 def _preprocessed(dataset, preprocessing):
     "A data set with all its rows changed, and the change in its name."
     if preprocessing == 'original':
@@ -504,7 +509,7 @@ def _preprocessed(dataset, preprocessing):
             return (rows - mean) / unit
 
     x_train, x_test = map(change, (dataset.x_train, dataset.x_test))
-    done = dict(name=f'{dataset.name} ({preprocessing})', preprocessing=preprocessing)
+    done = dict(name=_title(dataset.name, preprocessing), preprocessing=preprocessing)
     return replace(dataset, x_train=x_train, x_test=x_test, scaling=scaling, **done)
 
 
@@ -631,7 +636,7 @@ class ImageFiles:
 def decoded(
     self: ImageFiles,
     progress: bool = True,  # show a progress bar
-) -> tuple:  # (n, d) uint8, a memory map; places (m,) of those that can be read; what changes them
+) -> tuple:  # (n, d) uint8, a memory map; places (m,) of those that can be read; image shape
     "Return all images as bytes; `ValueError` if none can be read, or if `strict` and one cannot."
     options = dict(size=self.size, grayscale=self.grayscale, progress=progress)
     for folder in self.folders:
@@ -645,9 +650,9 @@ def decoded(
     else:
         with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as folder:
             found = decode_images(self.files, folder, **options)
-    rows, readable, _, reasons = found
+    rows, readable, shape, reasons = found
     check_readable(reasons, len(rows), self.strict)
-    return rows, torch.from_numpy(readable).nonzero()[:, 0], PREPROCESSING[self.preprocessing]
+    return rows, torch.from_numpy(readable).nonzero()[:, 0], shape
 
 # %% ../nbs/22_data.ipynb #b45788d0
 class _Stream(DataLoader):
@@ -678,14 +683,24 @@ def _image_files(
     size = _check_options(grayscale, size, preprocessing, subset, seed, **switches)
     _check_labels(name, labels)
     path = as_path('folder', name.removeprefix('folder:')).resolve()
-    parts, _ = list_parts(path, subset, seed)
+    parts, classes = list_parts(path, subset, seed)
     gray, strict = grayscale is not False, switches['strict']
     options = dict(
         folder=str(path), part=part, grayscale=gray, size=size, subset=subset, seed=seed
     )
     kept = cache_files(root, 'rows', options) if switches['cache'] else []
     folders = [file.with_suffix('') for file in kept]
-    return ImageFiles(*parts[part], size, gray, preprocessing, strict, folders)
+    images = ImageFiles(*parts[part], size, gray, preprocessing, strict, folders)
+    change = PREPROCESSING[images.preprocessing]
+    return images, dict(
+        dataset=_title(as_text(path.name), images.preprocessing),
+        data_range=change(torch.tensor([0.0, 1.0])).sort().values.tolist(),
+        preprocessing=images.preprocessing,
+        cmap='gray',
+        classes=[as_text(name) for name in classes] if len(classes) > 1 else [],
+        features=None,
+        scaling=None,
+    )
 
 
 @patch(cls_method=True)
@@ -707,11 +722,12 @@ def stream(
     lookup(('train', 'test'), part, 'part')
     check_size('num_workers', num_workers, 0, most=1000)
     if str(name).startswith('folder:'):
-        rows = _image_files(part, **given.arguments)
+        rows, record = _image_files(part, **given.arguments)  # their shape is yet to be seen
     else:
-        rows = TensorDataset(*load_dataset(**given.arguments).part(part))
+        dataset = load_dataset(**given.arguments)
+        rows, record = TensorDataset(*dataset.part(part)), dataset.record
     order = Batches(len(rows), batch_size, shuffle, generator)
     workers = dict(num_workers=num_workers, generator=torch.Generator())
     loader = _Stream(rows, sampler=order, batch_size=None, **workers)
-    loader.part, loader.are_images = part, not str(name).startswith('table:')
+    loader.part, loader.record = part, record
     return loader

@@ -18,7 +18,7 @@ from fastcore.basics import patch
 from torch.utils.data import DataLoader, IterableDataset
 from torch.utils.data import Dataset as TorchDataset
 
-from .data import Batches, ImageFiles, rows_and_shape
+from .data import PREPROCESSING, Batches, ImageFiles, rows_and_shape
 
 # %% ../nbs/22a_streams.ipynb #d80cf47c
 def image_orders(
@@ -115,8 +115,10 @@ class RowSource:
         places: torch.Tensor = None,  # (m,) int64, rising: which rows, else all
         change: Callable = None,  # what becomes of numbers (n, d)
         are_images: bool = None,  # whether the rows are; bytes, and what has more axes, if None
+        record: dict = {},  # what a model must know to be fed with such rows, see Dataset.record
     ):
         self.x, self.batch_size, self.seed, self.shuffle = x, batch_size, seed, shuffle
+        self.record = record
         self.places = torch.arange(len(x)) if places is None else places
         self.change, self.bytes_read = change, 0
         if not len(self.places):
@@ -226,7 +228,7 @@ def split(
     seed: int,  # of which ones
 ) -> list:  # RowSource of the others, RowSource of those held out, which stay in file order
     "Return two sources of the same rows; `ValueError` if none are left to train on."
-    options = dict(change=self.change, are_images=self.are_images)
+    options = dict(change=self.change, are_images=self.are_images, record=self.record)
     return [
         RowSource(self.x, self.batch_size, self.seed, shuffle, self.places[places], **options)
         for places, shuffle in zip(held_places(len(self), part, seed), (self.shuffle, False))
@@ -244,7 +246,7 @@ class BatchSource:
         seed: int = 0,  # of the random numbers that it draws
         are_images: bool = None,  # whether rows are; if None, bytes and what has more axes are
     ):
-        self.items, self.seed, self.are_images = items, seed, are_images
+        self.items, self.seed, self.are_images, self.record = items, seed, are_images, {}
         self.width = self.batch_size = None  # of the first batch, once it was read
         self.begun = None  # the first epoch, if its first batches were looked at
         self.kind = type(items).__name__
@@ -374,11 +376,13 @@ def source_of(
     if isinstance(data, (RowSource, BatchSource)):
         return data
     if isinstance(data, DataLoader) and isinstance(data.sampler, Batches):  # Dataset.stream
-        options.update(batch_size=data.sampler.batch_size, are_images=data.are_images)
-        if not isinstance(data.dataset, ImageFiles):
-            return RowSource(data.dataset.tensors[0], **options)
-        rows, places, change = data.dataset.decoded(progress)
-        return RowSource(rows, places=places, change=change, **options)
+        images, record, options['batch_size'] = data.dataset, data.record, data.sampler.batch_size
+        if not isinstance(images, ImageFiles):
+            are_images = record['image_shape'] is not None
+            return RowSource(images.tensors[0], are_images=are_images, record=record, **options)
+        rows, places, shape = images.decoded(progress)
+        options.update(places=places, change=PREPROCESSING[images.preprocessing])
+        return RowSource(rows, record=dict(record, image_shape=list(shape)), **options)
     if isinstance(data, IterableDataset):
         data = DataLoader(data, batch_size)
     is_frame = hasattr(data, 'iloc') or isinstance(data, (str, bytes, dict))

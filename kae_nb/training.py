@@ -698,6 +698,7 @@ class TrainingData:
     judges: RowSource | BatchSource | None  # images held out, on which a model is judged
     x_test: torch.Tensor  # (m, d) test images, or none
     are_images: bool  # whether the rows are that
+    record: dict  # what the model must know to be fed, see Dataset.record
     marks: Callable  # returns by name what tells the data from others
 
 # %% ../nbs/27_training.ipynb #ccfeba6f
@@ -722,6 +723,7 @@ def data_in_memory(
         judges=RowSource(held, 4096, shuffle=False) if part else judges,
         x_test=x_test,
         are_images=dataset.image_shape is not None,
+        record=getattr(dataset, 'record', {}),
         marks=lambda: dict(data=fingerprint(images), test_data=fingerprint(x_test)),
     )
 
@@ -756,6 +758,7 @@ def data_of_source(
         judges=judges,
         x_test=some[:0],
         are_images=source.are_images,
+        record=source.record,
         marks=lambda: dict(data=f'{source!r} {fingerprint(some)}'),
     )
 
@@ -912,6 +915,6 @@ def fit(
         history = _train_one(model, data, settings, kept, callbacks=after, progress=progress)
     if data.judges and not history.interrupted:
         settle(model, start, data.judges.some(data.some))
-    model.trained_on = dict(getattr(dataset, 'record', {}), noise=settings['noise'])
+    model.trained_on = dict(data.record, noise=settings['noise'])
     _judge_end(model, data, history, settings)
     return history
