@@ -58,7 +58,7 @@ def _news_in(store):
     def is_news(error):
         try:
             is_first = store.add('errors', 1) == 1
-            lost = isinstance(error, ProcessLost)
+            lost = isinstance(error, ProcessLost) or _of_processes(error)
             return is_first if lost else store.add(f'error {error}', 1) == 1
         except RuntimeError:  # the process that had the table is gone
             return True
