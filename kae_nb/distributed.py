@@ -8,7 +8,7 @@ __all__ = ['world_size', 'rank', 'ProcessLost', 'is_joined_by', 'joined', 'own_d
            'same_everywhere', 'check_alike', 'first_before_others', 'Elsewhere', 'shared_checkpoints']
 
 # %% ../nbs/26b_distributed.ipynb #c407e0f6
-import os
+import os, secrets, socket, time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from datetime import timedelta
@@ -46,6 +46,40 @@ def is_joined_by(
     return int(environment.get('WORLD_SIZE', 1)) > 1
 
 
+def _wait_for_first(timeout):
+    "Wait until the first process can be reached; `TimeoutError` if it cannot."
+    place, end = (os.environ['MASTER_ADDR'], int(os.environ['MASTER_PORT'])), time.time() + timeout
+    while time.time() < end:
+        try:
+            with socket.create_connection(place, timeout):
+                return
+        except OSError:
+            time.sleep(0.1)
+    raise TimeoutError(f'nobody answers at {place}')
+
+
+def _session(store, number, n, timeout):
+    "A name that all processes have that are here now, and none that was here before a restart."
+    own, end = secrets.token_hex(8), time.time() + timeout
+    if number == 0:
+        store.set('session', own)
+        here = [f'{own} {k}' for k in range(1, n)]
+        store.wait(here, timedelta(seconds=timeout))
+        store.set(f'{own} is complete', ' '.join(store.get(each).decode() for each in here))
+        return own
+    name = None
+    while time.time() < end:
+        newest = store.get('session').decode()  # which may still be an old one
+        if newest != name:
+            name = newest
+            store.set(f'{name} {number}', own)
+        done = f'{name} is complete'
+        if store.check([done]) and own in store.get(done).decode():
+            return name
+        time.sleep(0.02)
+    raise TimeoutError('the first process does not answer')
+
+
 def _of_processes(error):
     "Whether an error came from the connection to others."
     signs = 'gloo', 'NCCL', 'onnection closed by peer', 'onnection reset by peer'
@@ -56,11 +90,12 @@ def _news_in(store):
     "A function that tells if an error is news."
 
     def is_news(error):
+        lost = isinstance(error, ProcessLost) or _of_processes(error)
         try:
+            _wait_for_first(1)
             is_first = store.add('errors', 1) == 1
-            lost = isinstance(error, ProcessLost) or _of_processes(error)
             return is_first if lost else store.add(f'error {error}', 1) == 1
-        except RuntimeError:  # the process that had the table is gone
+        except (RuntimeError, TimeoutError):  # the process that had the table is gone
             return True
 
     return is_news
@@ -75,15 +110,23 @@ def joined(
     if not is_joined_by():
         yield lambda error: True
         return
+    missing = {'RANK', 'MASTER_ADDR', 'MASTER_PORT'} - os.environ.keys()
+    if missing:
+        raise ValueError(
+            f'WORLD_SIZE is {os.environ["WORLD_SIZE"]}, so {", ".join(sorted(missing))} must be '
+            'given as well: torchrun gives all of them'
+        )
     on_gpu, wait = torch.device(device).type == 'cuda', timedelta(seconds=timeout)
-    place = ':'.join(os.environ.get(name, '?') for name in ('MASTER_ADDR', 'MASTER_PORT'))
+    place = f'{os.environ["MASTER_ADDR"]}:{os.environ["MASTER_PORT"]}'
     try:
+        if os.environ['RANK'] != '0':
+            _wait_for_first(timeout)  # PyTorch would wait twice as long, and print pages
         store, number, n = next(dist.rendezvous('env://', timeout=wait))
         store.set_timeout(wait)
         backend = 'cpu:gloo,cuda:nccl' if on_gpu else 'gloo'
-        table = dist.PrefixStore('group', store)
-        dist.init_process_group(backend, store=table, rank=number, world_size=n, timeout=wait)
-    except RuntimeError as error:
+        store = dist.PrefixStore(_session(store, number, n, timeout), store)
+        dist.init_process_group(backend, store=store, rank=number, world_size=n, timeout=wait)
+    except (RuntimeError, TimeoutError) as error:
         raise ProcessLost(
             f'of {os.environ["WORLD_SIZE"]} processes, not all met at {place} within '
             f'{timeout:g} s: see that each was started and can reach that address'

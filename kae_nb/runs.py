@@ -41,7 +41,15 @@ from kae_nb.console import (
     say,
 )
 from .data import Dataset, load_dataset
-from .distributed import first_before_others, from_first, is_restart, joined, own_device, rank
+from kae_nb.distributed import (
+    agreed,
+    first_before_others,
+    from_first,
+    is_restart,
+    joined,
+    own_device,
+    rank,
+)
 from .files import fingerprint, locked, read_json, remove_leftovers, write_json, write_safely
 from .history import History, mean_image_error
 from .layers import find_layer
@@ -360,7 +368,7 @@ def kae_train(
             kind = option_value('layer', settings.get('layer') or own['layer'], [str])
             settings['layer_options'] = parse_options(layer_options, find_layer(kind))
         try:
-            _, history = train_run(out, device, resume or is_restart(), **settings)
+            _, history = train_run(out, device, resume or agreed(is_restart())[0], **settings)
         except KeyboardInterrupt:
             history = History(interrupted=True)
         is_kept = not rank() and any(Path(out, 'checkpoints').glob('step-*'))
