@@ -4,7 +4,7 @@
 
 # %% auto #0
 __all__ = ['world_size', 'rank', 'ProcessLost', 'is_joined_by', 'joined', 'own_device', 'is_restart', 'Share', 'bounds',
-           'share_of', 'sum_of_all', 'whole', 'averaged', 'check_shareable', 'agreed', 'from_first', 'gathered',
+           'share_of', 'sum_of_all', 'rows_of_all', 'averaged', 'check_shareable', 'agreed', 'from_first', 'gathered',
            'same_everywhere', 'check_alike', 'first_before_others', 'Elsewhere', 'shared_checkpoints']
 
 # %% ../nbs/26b_distributed.ipynb #c407e0f6
@@ -207,7 +207,7 @@ class _Sum(torch.autograd.Function):
         return total
 
 
-def whole(
+def rows_of_all(
     part: torch.Tensor,  # (m, …) what this process has computed of its share of n rows
     n: int,  # rows of the whole batch
 ) -> torch.Tensor:  # (n, …)

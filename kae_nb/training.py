@@ -39,11 +39,11 @@ from kae_nb.distributed import (
     from_first,
     gathered,
     rank,
+    rows_of_all,
     same_everywhere,
     share_of,
     shared_checkpoints,
     sum_of_all,
-    whole,
     world_size,
 )
 from .files import fingerprint
@@ -676,7 +676,7 @@ def total_loss(
             z, y = None, model(shown)
         else:
             z = model.encode(shown)
-            latents = whole(z.to(batch.dtype), n) if n else z
+            latents = rows_of_all(z.to(batch.dtype), n) if n else z
             sigma = noise * latents.detach().std(0, correction=0)
             y = model.decode(z + sigma * torch.randn_like(z) if noise else z)
     known = None
@@ -684,7 +684,7 @@ def total_loss(
         known, batch = ~batch.isnan(), torch.where(batch.isnan(), model.means, batch)
     loss = pixel_loss(y.to(batch.dtype), batch, settings['loss'], known, n)
     if neighbors:
-        images = whole(batch, n) if n else batch
+        images = rows_of_all(batch, n) if n else batch
         scale = getattr(model, 'log_scale', 0.0)
         loss = loss + neighbors * neighbor_loss(images, latents.to(batch.dtype), scale)
     return loss
@@ -845,7 +845,7 @@ def _errors(measure, model, rows):
     "The errors of rows, of which each process computes its share."
     if getattr(model, 'missing', None):  # what is hidden is drawn for all rows at once
         return measure(model, rows)
-    return whole(measure(model, rows[share_of(len(rows))]), len(rows))
+    return rows_of_all(measure(model, rows[share_of(len(rows))]), len(rows))
 
 
 def _judge(model, judges, like, protocol):
