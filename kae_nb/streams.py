@@ -120,7 +120,7 @@ class RowSource:
         self.x, self.batch_size, self.seed, self.shuffle = x, batch_size, seed, shuffle
         self.record = record
         self.places = torch.arange(len(x)) if places is None else places
-        self.change, self.bytes_read = change, 0
+        self.change = change
         if not len(self.places):
             raise ValueError('there are no rows to read')
         first = _read(x, self.places[:1].numpy())
@@ -147,10 +147,7 @@ class RowSource:
         "Return rows as they are stored."
         order, back = self.places[order].sort()
         found = rows_in(_read(self.x, order.numpy()), 'what was read')
-        self.bytes_read += self.row_bytes * len(order)
-        if self.bytes_read > WINDOW:
-            _forget(self.x)
-            self.bytes_read = 0
+        _forget(self.x)
         return found[back.argsort()]
 
     def numbers(
