@@ -34,7 +34,7 @@ setup(
     install_requires=settings['requirements'].split(),
     extras_require={
         extra: settings[f'{extra}_requirements'].split()
-        for extra in ('dev', 'dask', 'onnx', 'parquet', 'ray')
+        for extra in ('dev', 'dask', 'log', 'onnx', 'parquet', 'ray')
     },
     entry_points={
         'console_scripts': settings['console_scripts'].split(),
