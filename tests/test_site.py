@@ -1,64 +1,57 @@
-"How the site's sources are prepared: numbers in titles, links below them, the reference."
+"How the site's sources are prepared: numbers in titles, the reference, the sidebar."
 
 import importlib.util, json, re
 from pathlib import Path
 
 import pytest
-import yaml
 
 top = Path(__file__).resolve().parent.parent
 pytest.importorskip('nbdev')
 
 
-@pytest.fixture(scope='module')
-def pages():
-    "The module .ci/pages.py."
-    spec = importlib.util.spec_from_file_location('pages', top / '.ci/pages.py')
+@pytest.fixture
+def prepare(tmp_path, monkeypatch):
+    "The module .ci/prepare.py, for pages in a folder of the test."
+    spec = importlib.util.spec_from_file_location('prepare', top / '.ci/prepare.py')
     module = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(module)
+    monkeypatch.setattr(module, 'made', tmp_path)
     return module
 
 
-def page(path, *cells, title='Odd: rows'):
+def write_page(path, title, *cells):
     "A page as nbdev prepares it."
-    head = dict(
-        cell_type='raw', metadata={}, source=f"---\ntitle: '{title}'\noutput-file: a.html\n---\n"
-    )
-    rest = [dict(cell_type='code', metadata={}, outputs=[], source=source) for source in cells]
-    path.write_text(json.dumps(dict(cells=[head, *rest])), encoding='utf-8')
-    return path
+    head = f"---\ntitle: '{title}'\noutput-file: a.html\n---\n"
+    rest = [dict(cell_type='code', metadata={}, outputs=[], source=cell) for cell in cells]
+    page = dict(cells=[dict(cell_type='raw', metadata={}, source=head), *rest])
+    path.write_text(json.dumps(page), encoding='utf-8')
 
 
-def source(path, k):
-    return ''.join(json.loads(path.read_text(encoding='utf-8'))['cells'][k]['source'])
+def test_the_book_is_numbered(prepare, tmp_path):
+    "And other pages are not; all but the front page have a line at their top."
+    names = '58_anomaly', 'how_to_export', 'index'
+    for name in names:
+        write_page(tmp_path / f'{name}.ipynb', 'Odd: rows', 'x = 1')
+    prepare.add_tops()
+    pages = [
+        json.loads((tmp_path / f'{name}.ipynb').read_text(encoding='utf-8')) for name in names
+    ]
+    titles = [prepare.front_matter(page)['title'] for page in pages]
+    assert titles == ['58 · Odd: rows', 'Odd: rows', 'Odd: rows']
+    assert [len(page['cells']) for page in pages] == [3, 3, 2]
+    assert 'blob/main/nbs/58_anomaly.ipynb' in pages[0]['cells'][1]['source']
 
 
-def test_the_book_is_numbered(pages, tmp_path):
-    path = page(tmp_path / '58_anomaly.ipynb', 'x = 1')
-    assert pages.finish(path) == '58 · Odd: rows'
-    assert yaml.safe_load(source(path, 0).strip().strip('-'))['title'] == '58 · Odd: rows'
-    assert 'blob/main/nbs/58_anomaly.ipynb' in source(path, 1) and 'Colab' not in source(path, 1)
-    assert source(path, 2) == 'x = 1'
-
-
-def test_other_pages_have_no_number(pages, tmp_path):
-    path = page(tmp_path / 'how_to_export.ipynb', 'x = 1')
-    assert pages.finish(path) == 'Odd: rows' and 'Open in Colab' in source(path, 1)
-    index = page(tmp_path / 'index.ipynb', 'x = 1')
-    assert pages.finish(index) == 'Odd: rows' and source(index, 1) == 'x = 1'
-
-
-def test_reference(pages, tmp_path):
+def test_reference(prepare, tmp_path):
     "Each name that a page documents, once, with its docstring and a link to where it stands."
     shown = '#| echo: false\n#| output: asis\nshow_doc('
-    cells = [
-        f'{shown}KAEDetector)',
-        f'{shown}KAEDetector.explain, title_level=3)',
-        f'{shown}KAEDetector)',
-    ]
-    path = page(tmp_path / '58_anomaly.ipynb', *cells)
-    text = '\n'.join(pages.reference([(path, '58 · Odd rows')]))
+    ends = 'KAEDetector)', 'KAEDetector.explain, title_level=3)', 'KAEDetector)'
+    write_page(tmp_path / '58_anomaly.ipynb', '58 · Odd rows', *(shown + end for end in ends))
+    write_page(tmp_path / '59_odd_rows.ipynb', 'No names', 'x = 1')
+    prepare.write_reference()
+    text = (tmp_path / 'reference.qmd').read_text(encoding='utf-8')
     assert '## kae_nb.anomaly\n\n[58 · Odd rows](58_anomaly.ipynb)' in text
+    assert 'No names' not in text
     lines = [line for line in text.splitlines() if line.lstrip().startswith('- ')]
     assert len(lines) == 2
     assert lines[0].startswith('- [`KAEDetector`](58_anomaly.ipynb#kaedetector): Finds rows')
