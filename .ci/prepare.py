@@ -143,12 +143,10 @@ def write_inventory():
     }
     lines = []
     for name, place in names.items():
-        _, _, last = name.rpartition('.')
-        if last.startswith('_'):
-            continue
-        is_method = name.count('.') > 2
-        kind = 'method' if is_method else 'class' if last[0].isupper() else 'function'
-        lines.append(f'{name} py:{kind} 1 {place} -\n')
+        if '._' not in name:
+            is_method, is_class = name.count('.') > 2, name.rpartition('.')[2][0].isupper()
+            kind = 'method' if is_method else 'class' if is_class else 'function'
+            lines.append(f'{name} py:{kind} 1 {place} -\n')
     (made / 'objects.inv').write_bytes(head.encode() + zlib.compress(''.join(lines).encode()))
 
 
