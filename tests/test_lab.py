@@ -39,7 +39,8 @@ def start(tmp_path_factory):
         shutil.copy(top / name, folder)
     shutil.copytree(top / 'kae_nb', folder / 'kae_nb', ignore=hidden)
     cell = dict(cell_type='code', id='bar', metadata={}, outputs=[], source=BAR)
-    notebook = dict(cells=[cell | dict(execution_count=None)], metadata={})
+    kernel = dict(name='python3', display_name='Python 3', language='python')
+    notebook = dict(cells=[cell | dict(execution_count=None)], metadata=dict(kernelspec=kernel))
     notebook |= dict(nbformat=4, nbformat_minor=5)
     (folder / 'nbs/bar.ipynb').write_text(json.dumps(notebook))
     browser, sent = folder / 'browser', folder / 'sent.html'

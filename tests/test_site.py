@@ -82,6 +82,17 @@ def test_top_of_a_page():
         assert link in line
 
 
+def test_links_inside_links():
+    "A link with a name in it, which nbdev has linked too, leads where its author said."
+    mended = load('prepare').mended
+    twice = 'see [`fit` and [`KAE`](https://a/b.html#kae)](56_estimator.ipynb), `x[0](y)`'
+    assert mended(twice) == 'see [`fit` and `KAE`](56_estimator.ipynb), `x[0](y)`'
+    both = '[[`fit`](https://a/t.html#fit), [`KAE`](https://a/b.html#kae)](index.ipynb)'
+    assert mended(both) == '[`fit`, `KAE`](index.ipynb)'
+    alone = 'a link to [`fit`](https://a/t.html#fit), and [words](there.ipynb)'
+    assert mended(alone) == alone
+
+
 def test_inventory(tmp_path, monkeypatch):
     "Sphinx's format, read back: each public name with its page."
     prepare = load('prepare')
