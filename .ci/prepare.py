@@ -60,6 +60,15 @@ def top_of(name, cells, seconds):
     return f'::: {{.page-top}}\n{cost(cells, seconds)}\n\n{buttons}\n:::'
 
 
+NAME = re.compile(r'\[(`[^`\n]+`)\]\([^()\s]*\)')  # a name, linked
+LINK = re.compile(rf'\[((?:[^\[\]]|{NAME.pattern})*)\](\([^()\s]*\))')  # which may hold such names
+
+
+def mended(text):
+    "Markdown in which no link is inside another: nbdev links names wherever they stand."
+    return LINK.sub(lambda link: '[' + NAME.sub(r'\1', link[1]) + ']' + link[3], text)
+
+
 def front_matter(page):
     "What a page that nbdev has made says of itself: title, description."
     return yaml.safe_load(''.join(page['cells'][0]['source']).strip().strip('-'))
@@ -99,20 +108,27 @@ def write_reference():
     (made / 'reference.qmd').write_text('\n'.join(lines) + '\n', encoding='utf-8')
 
 
-def add_tops():
-    "Give each page but the front page its line, below its title, and those of the book a number."
+def add_top(page, name, seconds):
+    "Give a page its line, below its title, and one of the book its number."
+    source = json.loads((top / 'nbs' / f'{name}.ipynb').read_text(encoding='utf-8'))['cells']
+    line = top_of(name, source, seconds)
+    number, _, _ = name.partition('_')
+    if number[0].isdigit():
+        add_number(page, number)
+    cell = dict(cell_type='markdown', id='page-top', metadata={}, source=line)
+    page['cells'].insert(page['cells'][0]['cell_type'] == 'raw', cell)
+
+
+def finish_pages():
+    "Mend the links of each page, and give all but the front page a line at the top."
     known = json.loads((top / '.ci/seconds.json').read_text())
     for notebook in made.glob('[!_]*.ipynb'):
-        if notebook.stem == 'index':
-            continue
-        source = json.loads((top / 'nbs' / notebook.name).read_text(encoding='utf-8'))['cells']
         page = json.loads(notebook.read_text(encoding='utf-8'))
-        line = top_of(notebook.stem, source, known.get(notebook.stem))
-        cell = dict(cell_type='markdown', id='page-top', metadata={}, source=line)
-        number, _, _ = notebook.stem.partition('_')
-        if number[0].isdigit():
-            add_number(page, number)
-        page['cells'].insert(page['cells'][0]['cell_type'] == 'raw', cell)
+        for cell in page['cells']:
+            if cell['cell_type'] == 'markdown':
+                cell['source'] = mended(''.join(cell['source']))
+        if notebook.stem != 'index':
+            add_top(page, notebook.stem, known.get(notebook.stem))
         notebook.write_text(json.dumps(page, ensure_ascii=False, indent=1), encoding='utf-8')
 
 
@@ -143,18 +159,16 @@ def write_inventory():
     }
     lines = []
     for name, place in names.items():
-        _, _, last = name.rpartition('.')
-        if last.startswith('_'):
-            continue
-        is_method = name.count('.') > 2
-        kind = 'method' if is_method else 'class' if last[0].isupper() else 'function'
-        lines.append(f'{name} py:{kind} 1 {place} -\n')
+        if '._' not in name:
+            is_method, is_class = name.count('.') > 2, name.rpartition('.')[2][0].isupper()
+            kind = 'method' if is_method else 'class' if is_class else 'function'
+            lines.append(f'{name} py:{kind} 1 {place} -\n')
     (made / 'objects.inv').write_bytes(head.encode() + zlib.compress(''.join(lines).encode()))
 
 
 if __name__ == '__main__':
     proc_nbs(force=True)
-    add_tops()
+    finish_pages()
     write_reference()
     write_texts()
     write_inventory()

@@ -1,92 +1,145 @@
-"How the site's sources are prepared: numbers in titles, the reference, the sidebar."
+"The site: its check finds what is wrong with a page, its settings are Quarto's, its index can be read."
 
-import importlib.util, json, re
+import importlib.util, json, os, shutil, zlib
 from pathlib import Path
 
 import pytest
+import yaml
 
 top = Path(__file__).resolve().parent.parent
-pytest.importorskip('nbdev')
 
 
-@pytest.fixture
-def prepare(tmp_path, monkeypatch):
-    "The module .ci/prepare.py, for pages in a folder of the test."
-    spec = importlib.util.spec_from_file_location('prepare', top / '.ci/prepare.py')
+def load(name):
+    "A script of .ci as a module."
+    spec = importlib.util.spec_from_file_location(name, top / '.ci' / f'{name}.py')
     module = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(module)
-    monkeypatch.setattr(module, 'made', tmp_path)
     return module
 
 
-def write_page(path, title, *cells):
-    "A page as nbdev prepares it."
-    head = f"---\ntitle: '{title}'\noutput-file: a.html\n---\n"
-    rest = [dict(cell_type='code', metadata={}, outputs=[], source=cell) for cell in cells]
-    page = dict(cells=[dict(cell_type='raw', metadata={}, source=head), *rest])
-    path.write_text(json.dumps(page), encoding='utf-8')
+pages = load('pages')
+why_not = pages.why_not()
+in_browser = pytest.mark.skipif(why_not is not None, reason=str(why_not))
+
+PIXEL = 'data:image/gif;base64,R0lGODlhAQABAIAAAAAAAP///yH5BAEAAAAALAAAAAABAAEAAAIBRAA7'
+row = '<tr>' + '<td>0.123456789</td>' * 12 + '</tr>'
+GOOD = f"""
+    <p>See <a href="other.html"><code>fit</code></a>, and <code>a[0](x)</code>.</p>
+    <pre style="white-space: pre-wrap">x = {'1 + ' * 100}1</pre>
+    <table><tr><td>PCA</td><td>0.0254</td></tr></table>
+    <img src="{PIXEL}" alt="a curve that falls">
+"""
+BROKEN = {  # what is on the page, and what is said of it
+    'code': ('<pre>x = ' + 'y' * 300 + '</pre>', 'code block cut off'),
+    'scrolled': (f'<pre style="overflow-x: auto">{"y" * 300}</pre>', 'code block cut off'),
+    'table': (f'<table>{row}</table>', 'table cut off'),
+    'phone': (f'<table>{row.replace("56789", "")}</table>', 'at 420 pixels'),
+    'hidden': (f'<div style="overflow: hidden"><table>{row}</table></div>', 'table cut off'),
+    'shortened': ('<table><tr><td>1</td><td>...</td></tr></table>', 'columns or rows left out'),
+    'figure': (f'<img src="{PIXEL}" width="1500" alt="a wide curve">', 'figure cut off'),
+    'link': ('<p>See [<code>fit</code>](27_training.ipynb) there.</p>', 'raw link'),
+    'code_link': ('<p><code>[fit](training.html)</code></p>', 'raw link'),
+    'silent': (f'<img src="{PIXEL}">', 'figure without a text'),
+    'one_word': (f'<img src="{PIXEL}" alt="png">', 'figure without a text'),
+    'script': ('<script>nothing.here()</script>', 'the console says'),
+    'console': ('<script>console.error("it broke")</script>', 'the console says it broke'),
+    'missing': ('<img src="nowhere.png" alt="a lost curve">', 'the console says'),
+}
 
 
-def test_the_book_is_numbered(prepare, tmp_path):
-    "And other pages are not; all but the front page have a line at their top."
-    names = '58_anomaly', 'how_to_export', 'index'
-    for name in names:
-        write_page(tmp_path / f'{name}.ipynb', 'Odd: rows', 'x = 1')
-    prepare.add_tops()
-    pages = [
-        json.loads((tmp_path / f'{name}.ipynb').read_text(encoding='utf-8')) for name in names
-    ]
-    titles = [prepare.front_matter(page)['title'] for page in pages]
-    assert titles == ['58 · Odd: rows', 'Odd: rows', 'Odd: rows']
-    assert [len(page['cells']) for page in pages] == [3, 3, 2]
-    assert 'blob/main/nbs/58_anomaly.ipynb' in pages[0]['cells'][1]['source']
+@in_browser
+def test_broken_pages_are_found(tmp_path):
+    "A good page passes; one with a mistake of each kind is named, with the mistake."
+    whole = '<!doctype html><meta charset="utf-8"><main style="max-width: 720px">{}</main>'
+    for name, body in dict(good=GOOD, **{k: body for k, (body, _) in BROKEN.items()}).items():
+        (tmp_path / f'{name}.html').write_text(whole.format(body), encoding='utf-8')
+    found = [*pages.problems(tmp_path)]
+    for name, (_, said) in BROKEN.items():
+        assert any(line.startswith(f'{name}.html: ') and said in line for line in found), name
+    assert not [line for line in found if line.startswith('good')]
 
 
-def test_reference(prepare, tmp_path):
-    "Each name that a page documents, once, with its docstring and a link to where it stands."
-    shown = '#| echo: false\n#| output: asis\nshow_doc('
-    ends = 'KAEDetector)', 'KAEDetector.explain, title_level=3)', 'KAEDetector)'
-    write_page(tmp_path / '58_anomaly.ipynb', '58 · Odd rows', *(shown + end for end in ends))
-    write_page(tmp_path / '59_odd_rows.ipynb', 'No names', 'x = 1')
-    prepare.write_reference()
-    text = (tmp_path / 'reference.qmd').read_text(encoding='utf-8')
-    assert '## kae_nb.anomaly\n\n[58 · Odd rows](58_anomaly.ipynb)' in text
-    assert 'No names' not in text
-    lines = [line for line in text.splitlines() if line.lstrip().startswith('- ')]
-    assert len(lines) == 2
-    assert lines[0].startswith('- [`KAEDetector`](58_anomaly.ipynb#kaedetector): Finds rows')
-    assert lines[1].startswith(
-        '  - [`KAEDetector.explain`](58_anomaly.ipynb#kaedetector.explain): '
-    )
+def test_no_browser_is_said(monkeypatch):
+    monkeypatch.setenv('PATH', '')
+    assert 'chromium' in pages.why_not()
 
 
-def test_every_page_is_in_the_sidebar():
-    "And what is in the sidebar is a page, but for the reference, which the build makes."
-    listed = re.findall(
-        r'- ([\w/]+\.(?:ipynb|qmd|md))', (top / '_quarto.yml').read_text(encoding='utf-8')
-    )
-    there = {path.name for path in (top / 'nbs').glob('[!_]*.ipynb')}
-    assert len(listed) == len(set(listed))
-    assert {name for name in listed if name.endswith('.ipynb')} == there
-    assert 'reference.qmd' in listed
-    book = [name for name in listed if name[0].isdigit()]
-    assert book == sorted(book)
+def test_top_of_a_page():
+    "What a page takes is said in words, from its cells and the measured seconds."
+    prepare = load('prepare')
+    cell = lambda kind, source: dict(cell_type=kind, source=[source])
+    text, slow = cell('markdown', 'word ' * 700), cell('code', "#| slow\nload('mnist', 'digits')")
+    assert prepare.cost([text], None) == '4 minutes to read.'
+    assert prepare.cost([text], 34) == '4 minutes to read, about 30 seconds to run on two cores.'
+    assert prepare.cost([text], 130).endswith('about 2 minutes to run on two cores.')
+    assert 'marked slow take longer and need MNIST, and their results' in prepare.cost([slow], 1)
+    line = prepare.top_of('12_spline', [text], None)
+    for link in (
+        'colab.research.google.com/github/',
+        '/raw/main/nbs/12_spline.ipynb',
+        'issues/new',
+    ):
+        assert link in line
 
 
-def test_how_tos_export_nothing():
-    "Pages that start a job or show one have no code of the package."
-    for path in (top / 'nbs').glob('[a-z]*.ipynb'):
-        cells = json.loads(path.read_text(encoding='utf-8'))['cells']
-        assert not any(
-            re.search(r'#\|\s*(export|default_exp)', ''.join(c['source'])) for c in cells
-        )
-        text = ''.join(''.join(c['source']) for c in cells)
-        if path.stem.startswith('how_to_'):
-            assert '**You need**' in text and '## Where to go on' in text, path.name
-            assert any(
-                'image/png' in o.get('data', {})
-                or 'text/html' in o.get('data', {})
-                or o.get('name') == 'stdout'
-                for c in cells
-                for o in c.get('outputs', ())
-            ), path.name
+def test_links_inside_links():
+    "A link with a name in it, which nbdev has linked too, leads where its author said."
+    mended = load('prepare').mended
+    twice = 'see [`fit` and [`KAE`](https://a/b.html#kae)](56_estimator.ipynb), `x[0](y)`'
+    assert mended(twice) == 'see [`fit` and `KAE`](56_estimator.ipynb), `x[0](y)`'
+    both = '[[`fit`](https://a/t.html#fit), [`KAE`](https://a/b.html#kae)](index.ipynb)'
+    assert mended(both) == '[`fit`, `KAE`](index.ipynb)'
+    alone = 'a link to [`fit`](https://a/t.html#fit), and [words](there.ipynb)'
+    assert mended(alone) == alone
+
+
+def test_inventory(tmp_path, monkeypatch):
+    "Sphinx's format, read back: each public name with its page."
+    prepare = load('prepare')
+    monkeypatch.setattr(prepare, 'made', tmp_path)
+    prepare.write_inventory()
+    *head, body = (tmp_path / 'objects.inv').read_bytes().split(b'\n', 4)
+    assert head[0] == b'# Sphinx inventory version 2' and len(head) == 4
+    names = dict(line.split(' ', 1) for line in zlib.decompress(body).decode().splitlines())
+    assert names['kae_nb.training.fit'] == 'py:function 1 training.html#fit -'
+    assert names['kae_nb.estimator.KAE'] == 'py:class 1 estimator.html#kae -'
+    assert names['kae_nb.estimator.KAE.fit'] == 'py:method 1 estimator.html#kae.fit -'
+    assert not [name for name in names if '._' in name]
+
+
+def quarto_schemas():
+    "The folder of Quarto's schemas: that of the installed Quarto, or named by KAE_NB_QUARTO."
+    named, installed = os.environ.get('KAE_NB_QUARTO'), shutil.which('quarto')
+    if installed and not named:
+        named = Path(installed).resolve().parent.parent / 'share'
+    return Path(named or top / 'no-quarto') / 'schema/json-schemas.json'
+
+
+def plain(schema):
+    "One of Quarto's schemas, which are almost JSON Schema, as JSON Schema."
+    if isinstance(schema, list):
+        return [*map(plain, schema)]
+    if not isinstance(schema, dict):
+        return schema
+    if 'object' in schema:
+        return dict(type='object', **{k: plain(v) for k, v in schema['object'].items()})
+    if isinstance(schema.get('enum'), dict):
+        return dict(enum=schema['enum']['values'])
+    return {key: plain(value) for key, value in schema.items()}
+
+
+@pytest.mark.skipif(
+    not quarto_schemas().exists(), reason='Quarto, whose schema it is, is not here'
+)
+def test_settings_are_quartos():
+    "The part of _quarto.yml about the website has Quarto's names and types, and no others."
+    import jsonschema
+
+    definitions = plain(json.loads(quarto_schemas().read_text(encoding='utf-8'))['$defs'])
+    website = yaml.safe_load((top / '_quarto.yml').read_text(encoding='utf-8'))['website']
+    schema = {'$ref': '#/$defs/BaseWebsite', '$defs': definitions}
+    check = jsonschema.Draft202012Validator(schema)
+    check.validate(website)
+    assert set(website) <= set(definitions['BaseWebsite']['properties'])
+    assert not check.is_valid(website | {'repo-actions': ['sauce']})
+    assert not check.is_valid(website | {'page-navigation': 'perhaps'})
