@@ -865,6 +865,8 @@ def _judge_end(model, data, history, settings):
     has_gaps = getattr(model, 'missing', None) and data.some.isnan().any()
     if history.interrupted or not len(data.x_test) or has_gaps:
         return
+    if settings['noise']:
+        return  # it was to give back something else than it was shown
     beside = references(model, data.some, data.x_test, settings['protocol'])
     kept_epoch = history.best_epoch if settings['validation'] else None
     history.problem = problem_of(history.test_loss[:kept_epoch], *beside)
