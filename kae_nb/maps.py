@@ -29,6 +29,8 @@ from .search import thumbnail
 # %% ../nbs/65_maps.ipynb #ae510728
 def _by_pca(codes, seed):
     "Where the first two components put each row; 0 for one that there is not."
+    if (codes == codes[0]).all():
+        return np.zeros((len(codes), 2))
     two = PCA(min(2, *codes.shape), random_state=seed).fit_transform(codes)
     return np.pad(two, ((0, 0), (0, 2 - two.shape[1])))
 

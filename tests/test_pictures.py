@@ -156,6 +156,38 @@ def test_interrupted(folder):
     assert not parts.exists()
 
 
+@pytest.mark.parametrize(
+    'engine',
+    [
+        'loky',
+        pytest.param('dask', marks=pytest.mark.slow),
+        pytest.param('ray', marks=pytest.mark.slow),
+    ],
+)
+def test_engines(folder, engine, monkeypatch):
+    "Parts made by other processes are those made here, also where a file cannot be read."
+    write_digits(folder / 'many', 2500)
+    (folder / 'many/even/cut.png').write_bytes(b'no picture')
+    assert in_terminal(kae_encode, MODEL, 'many', '--out', 'here.npz')[0] == 0
+    with monkeypatch.context() as patch:
+        patch.setattr('kae_nb.latents.encode_files', None)  # nothing is left to do here
+        shared = '--engine', engine, '--workers', 2
+        told = in_terminal(kae_encode, MODEL, 'many', '--out', 'there.npz', *shared)
+    assert told[0] == 0 and '1 of 2,501 pictures cannot be read' in told[2], told
+    with np.load('here.npz') as here, np.load('there.npz') as there:
+        assert all(np.array_equal(here[name], there[name]) for name in ('names', 'labels'))
+        assert np.allclose(here['codes'], there['codes'], atol=1e-5)
+    for wrong, message in [
+        (('--engine', 'lokky'), "did you mean 'loky'"),
+        (('--workers', 0), 'workers must be at least 1'),
+        (('--engine', 'loky', '--address', '127.0.0.1:9'), 'address is for'),
+        (('--engine', 'dask', '--address', '127.0.0.1:9'), 'no dask cluster answers'),
+    ]:
+        status, _, errors = in_terminal(kae_encode, MODEL, 'many', '--out', 'x.npz', *wrong)
+        assert status == 2 and message in errors and errors.count('\n') == 1, errors
+    assert not [*folder.glob('.x.npz*')]
+
+
 def test_one_at_a_time(folder):
     "Two that write in one place: the second says so, and changes nothing."
     arguments = MODEL, 'digits', 'digits/odd/00001.png', '--k', 2
