@@ -20,7 +20,7 @@ pytestmark = [pytest.mark.slow, pytest.mark.skipif(why_not is not None, reason=s
 BAR = '''from kae_nb.autoencoder import AutoEncoder
 from kae_nb.data import load_dataset
 from kae_nb.training import fit
-history = fit(AutoEncoder(64, 4), load_dataset('digits'), epochs=3)'''
+history = fit(AutoEncoder(64, 4), load_dataset('digits'), epochs=300)'''
 
 
 def free_port():
@@ -80,19 +80,29 @@ def tab(start):
         browser.close()
 
 
-def run_all(tab, name):
-    "Open a notebook, run all its cells, and return those with code."
-    tab.evaluate(
-        "async path => { await jupyterapp.commands.execute('docmanager:open', {path}) }", name
-    )
-    tab.wait_for_function(
-        "(path) => jupyterapp.shell.currentWidget?.context?.path === path"
-        " && jupyterapp.shell.currentWidget.sessionContext.session?.kernel?.status === 'idle'",
-        arg=name,
-    )
-    tab.evaluate("async () => { await jupyterapp.commands.execute('notebook:run-all-cells') }")
+IDLE = """path => jupyterapp.shell.currentWidget?.context?.path === path
+    && jupyterapp.shell.currentWidget.sessionContext.session?.kernel?.status === 'idle'"""
+RUN = "jupyterapp.commands.execute('notebook:run-all-cells')"
+
+
+def open_notebook(tab, name):
+    "Open a notebook, and wait for its kernel."
+    opening = "jupyterapp.commands.execute('docmanager:open', {path})"
+    tab.evaluate(f'async path => {{ await {opening} }}', name)
+    tab.wait_for_function(IDLE, arg=name)
+
+
+def code_cells(tab):
+    "The cells of the open notebook that have code, as a file would hold them."
     cells = tab.evaluate('() => jupyterapp.shell.currentWidget.context.model.toJSON().cells')
     return [cell for cell in cells if cell['cell_type'] == 'code' and ''.join(cell['source'])]
+
+
+def run_all(tab, name):
+    "Open a notebook, run all its cells, and return those with code."
+    open_notebook(tab, name)
+    tab.evaluate(f'async () => {{ await {RUN} }}')
+    return code_cells(tab)
 
 
 def check_in_order(cells):
@@ -132,8 +142,12 @@ def test_slider(tab, name):
 
 
 def test_progress_shows(tab):
-    "A training's bar is a widget, and nothing warns that it could not be."
-    (cell,) = run_all(tab, 'bar.ipynb')
+    "While a training runs its bar is there, a widget; nothing warns that it could not be one."
+    open_notebook(tab, 'bar.ipynb')
+    tab.evaluate(f'() => {{ {RUN} }}')  # not waiting for its end
+    bar = tab.locator('.jp-NotebookPanel:not(.lm-mod-hidden) .widget-hprogress').first
+    bar.wait_for()
+    tab.wait_for_function(IDLE, arg='bar.ipynb')
+    (cell,) = code_cells(tab)
     warned = ''.join(o['text'] for o in cell['outputs'] if o.get('name') == 'stderr')
     assert 'IProgress' not in warned
-    tab.locator('.jp-NotebookPanel:not(.lm-mod-hidden) .widget-hprogress').first.wait_for()
