@@ -28,6 +28,7 @@ setup(
         'Typing :: Typed',
         'Topic :: Scientific/Engineering :: Artificial Intelligence',
     ],
+    package_dir={'': '.'},  # so that an editable install is found before a folder called kae_nb
     packages=find_packages(include=['kae_nb', 'kae_nb.*']),
     package_data={'kae_nb': ['py.typed']},
     python_requires=f">={settings['min_python']}",
