@@ -26,5 +26,5 @@ if __name__ == '__main__':
         for output in found:
             output['text'] = tidied(''.join(output['text'])).splitlines(keepends=True)
         if found:
-            saved = json.dumps(notebook, ensure_ascii=False, indent=1, sort_keys=True)
+            saved = json.dumps(notebook, ensure_ascii=False, indent=1)
             path.write_text(saved + '\n', encoding='utf-8')
