@@ -20,6 +20,7 @@ config.read(top / 'settings.ini', encoding='utf-8')
 settings = config['DEFAULT']
 on_github = f'{settings["user"]}/{settings["repo"]}'
 repository = f'https://github.com/{on_github}'
+HIDDEN = re.compile(r'#\|\s*(hide|export)\s*$', re.MULTILINE)  # cells without code on the page
 DATA = dict(mnist='MNIST', fashion_mnist='Fashion-MNIST', cifar10='CIFAR-10', cifar100='CIFAR-100')
 
 
@@ -32,14 +33,15 @@ def rounded(seconds):
 
 def cost(cells, seconds):
     "How long a page takes to read and to run, and what it needs, as a sentence."
-    source = lambda kind: '\n'.join(''.join(c['source']) for c in cells if c['cell_type'] == kind)
-    minutes = max(1, round(len((source('markdown') + source('code')).split()) / 200))
+    sources = [''.join(cell['source']) for cell in cells]
+    words = sum(len(source.split()) for source in sources if not HIDDEN.match(source))
+    minutes = max(1, round(words / 200))
     said = f'{minutes} minute{"s" if minutes > 1 else ""} to read'
     if seconds is not None:
         said += f', about {rounded(seconds)} to run on two cores'
-    slow = [c for c in cells if '#| slow' in ''.join(c['source'])]
+    slow = [source for source in sources if source.startswith('#| slow')]
     if slow:
-        named = {name for c in slow for name in re.findall(r"'(\w+)'", ''.join(c['source']))}
+        named = {name for source in slow for name in re.findall(r"'(\w+)'", source)}
         sets = ' and '.join(DATA[name] for name in DATA if name in named)
         needs = f' and need {sets}' if sets else ''
         said += f'; cells marked slow take longer{needs}, and their results are saved'
@@ -57,7 +59,8 @@ def top_of(name, cells, seconds):
     }
     look = '{.btn .btn-outline-secondary .btn-sm}'
     buttons = ' '.join(f'[{text}]({link}){look}' for text, link in links.items())
-    return f'::: {{.page-top}}\n{cost(cells, seconds)}\n\n{buttons}\n:::'
+    said = cost(cells, seconds) if name[0].isdigit() else ''  # the others say it in their text
+    return f'::: {{.page-top}}\n{said}\n\n{buttons}\n:::'
 
 
 NAME = re.compile(r'\[(`[^`\n]+`)\]\([^()\s]*\)')  # a name, linked
@@ -138,10 +141,12 @@ def write_texts():
     own = lambda name: re.sub(r'\]\(nbs/', '](', read(name).partition('\n')[2])
     citation = 'How to cite kae_nb, and the paper that it reproduces, in the form that GitHub and Zotero read ([CITATION.cff]'
     citation += f'({repository}/blob/{settings["branch"]}/CITATION.cff)):\n\n```yaml\n{read("CITATION.cff")}```\n'
+    # lines of 80 characters, which would be wrapped once more on a phone, as paragraphs
+    licence = '\n\n'.join(' '.join(part.split()) for part in read('LICENSE').split('\n\n'))
     texts = {
         'changelog': ('Changelog', own('CHANGELOG.md')),
         'contributing': ('Contributing', own('CONTRIBUTING.md')),
-        'licence': ('Licence', f'```text\n{read("LICENSE")}```\n'),
+        'licence': ('Licence', licence),
         'citation': ('Citation', citation),
     }
     for name, (title, text) in texts.items():

@@ -143,3 +143,22 @@ def test_settings_are_quartos():
     assert set(website) <= set(definitions['BaseWebsite']['properties'])
     assert not check.is_valid(website | {'repo-actions': ['sauce']})
     assert not check.is_valid(website | {'page-navigation': 'perhaps'})
+
+
+def test_no_places_in_outputs():
+    "Saved outputs do not say where they were made: `.ci/tidy.py` has nothing to do."
+    tidied = load('tidy').tidied
+    warning = '/tmp/ipykernel_7/123.py:4: UserWarning: few\n  fit(model)\n'
+    assert tidied(warning) == 'UserWarning: few\n  fit(model)\n'
+    assert tidied('/home/me/kae_nb/data.py:3: UserWarning: x') == 'kae_nb/data.py: UserWarning: x'
+    library = '/opt/lib/python3/site-packages/torch/jit/_script.py:14: FutureWarning: y'
+    assert tidied(library) == 'torch/jit/_script.py: FutureWarning: y'
+    assert tidied('see https://a.b/kae_nb/data.py') == 'see https://a.b/kae_nb/data.py'
+    left = {}
+    for path in sorted((top / 'nbs').glob('*.ipynb')):
+        for cell in json.loads(path.read_text(encoding='utf-8'))['cells']:
+            for output in cell.get('outputs', ()):
+                text = ''.join(output.get('text', ()))
+                if tidied(text) != text:
+                    left[path.name] = text[:80]
+    assert not left
