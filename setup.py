@@ -28,13 +28,14 @@ setup(
         'Typing :: Typed',
         'Topic :: Scientific/Engineering :: Artificial Intelligence',
     ],
+    package_dir={'': '.'},  # so that an editable install is found before a folder called kae_nb
     packages=find_packages(include=['kae_nb', 'kae_nb.*']),
     package_data={'kae_nb': ['py.typed']},
     python_requires=f">={settings['min_python']}",
     install_requires=settings['requirements'].split(),
     extras_require={
         extra: settings[f'{extra}_requirements'].split()
-        for extra in ('dev', 'dask', 'onnx', 'parquet', 'ray')
+        for extra in ('dev', 'dask', 'log', 'onnx', 'parquet', 'ray')
     },
     entry_points={
         'console_scripts': settings['console_scripts'].split(),

@@ -20,6 +20,7 @@ config.read(top / 'settings.ini', encoding='utf-8')
 settings = config['DEFAULT']
 on_github = f'{settings["user"]}/{settings["repo"]}'
 repository = f'https://github.com/{on_github}'
+HIDDEN = re.compile(r'#\|\s*(hide|export)\s*$', re.MULTILINE)  # cells without code on the page
 DATA = dict(mnist='MNIST', fashion_mnist='Fashion-MNIST', cifar10='CIFAR-10', cifar100='CIFAR-100')
 
 
@@ -32,14 +33,15 @@ def rounded(seconds):
 
 def cost(cells, seconds):
     "How long a page takes to read and to run, and what it needs, as a sentence."
-    source = lambda kind: '\n'.join(''.join(c['source']) for c in cells if c['cell_type'] == kind)
-    minutes = max(1, round(len((source('markdown') + source('code')).split()) / 200))
+    sources = [''.join(cell['source']) for cell in cells]
+    words = sum(len(source.split()) for source in sources if not HIDDEN.match(source))
+    minutes = max(1, round(words / 200))
     said = f'{minutes} minute{"s" if minutes > 1 else ""} to read'
     if seconds is not None:
         said += f', about {rounded(seconds)} to run on two cores'
-    slow = [c for c in cells if '#| slow' in ''.join(c['source'])]
+    slow = [source for source in sources if source.startswith('#| slow')]
     if slow:
-        named = {name for c in slow for name in re.findall(r"'(\w+)'", ''.join(c['source']))}
+        named = {name for source in slow for name in re.findall(r"'(\w+)'", source)}
         sets = ' and '.join(DATA[name] for name in DATA if name in named)
         needs = f' and need {sets}' if sets else ''
         said += f'; cells marked slow take longer{needs}, and their results are saved'
@@ -57,7 +59,17 @@ def top_of(name, cells, seconds):
     }
     look = '{.btn .btn-outline-secondary .btn-sm}'
     buttons = ' '.join(f'[{text}]({link}){look}' for text, link in links.items())
-    return f'::: {{.page-top}}\n{cost(cells, seconds)}\n\n{buttons}\n:::'
+    said = cost(cells, seconds) if name[0].isdigit() else ''  # the others say it in their text
+    return f'::: {{.page-top}}\n{said}\n\n{buttons}\n:::'
+
+
+NAME = re.compile(r'\[(`[^`\n]+`)\]\([^()\s]*\)')  # a name, linked
+LINK = re.compile(rf'\[((?:[^\[\]]|{NAME.pattern})*)\](\([^()\s]*\))')  # which may hold such names
+
+
+def mended(text):
+    "Markdown in which no link is inside another: nbdev links names wherever they stand."
+    return LINK.sub(lambda link: '[' + NAME.sub(r'\1', link[1]) + ']' + link[3], text)
 
 
 def front_matter(page):
@@ -99,20 +111,27 @@ def write_reference():
     (made / 'reference.qmd').write_text('\n'.join(lines) + '\n', encoding='utf-8')
 
 
-def add_tops():
-    "Give each page but the front page its line, below its title, and those of the book a number."
+def add_top(page, name, seconds):
+    "Give a page its line, below its title, and one of the book its number."
+    source = json.loads((top / 'nbs' / f'{name}.ipynb').read_text(encoding='utf-8'))['cells']
+    line = top_of(name, source, seconds)
+    number, _, _ = name.partition('_')
+    if number[0].isdigit():
+        add_number(page, number)
+    cell = dict(cell_type='markdown', id='page-top', metadata={}, source=line)
+    page['cells'].insert(page['cells'][0]['cell_type'] == 'raw', cell)
+
+
+def finish_pages():
+    "Mend the links of each page, and give all but the front page a line at the top."
     known = json.loads((top / '.ci/seconds.json').read_text())
     for notebook in made.glob('[!_]*.ipynb'):
-        if notebook.stem == 'index':
-            continue
-        source = json.loads((top / 'nbs' / notebook.name).read_text(encoding='utf-8'))['cells']
         page = json.loads(notebook.read_text(encoding='utf-8'))
-        line = top_of(notebook.stem, source, known.get(notebook.stem))
-        cell = dict(cell_type='markdown', id='page-top', metadata={}, source=line)
-        number, _, _ = notebook.stem.partition('_')
-        if number[0].isdigit():
-            add_number(page, number)
-        page['cells'].insert(page['cells'][0]['cell_type'] == 'raw', cell)
+        for cell in page['cells']:
+            if cell['cell_type'] == 'markdown':
+                cell['source'] = mended(''.join(cell['source']))
+        if notebook.stem != 'index':
+            add_top(page, notebook.stem, known.get(notebook.stem))
         notebook.write_text(json.dumps(page, ensure_ascii=False, indent=1), encoding='utf-8')
 
 
@@ -122,10 +141,12 @@ def write_texts():
     own = lambda name: re.sub(r'\]\(nbs/', '](', read(name).partition('\n')[2])
     citation = 'How to cite kae_nb, and the paper that it reproduces, in the form that GitHub and Zotero read ([CITATION.cff]'
     citation += f'({repository}/blob/{settings["branch"]}/CITATION.cff)):\n\n```yaml\n{read("CITATION.cff")}```\n'
+    # lines of 80 characters, which would be wrapped once more on a phone, as paragraphs
+    licence = '\n\n'.join(' '.join(part.split()) for part in read('LICENSE').split('\n\n'))
     texts = {
         'changelog': ('Changelog', own('CHANGELOG.md')),
         'contributing': ('Contributing', own('CONTRIBUTING.md')),
-        'licence': ('Licence', f'```text\n{read("LICENSE")}```\n'),
+        'licence': ('Licence', licence),
         'citation': ('Citation', citation),
     }
     for name, (title, text) in texts.items():
@@ -143,18 +164,16 @@ def write_inventory():
     }
     lines = []
     for name, place in names.items():
-        _, _, last = name.rpartition('.')
-        if last.startswith('_'):
-            continue
-        is_method = name.count('.') > 2
-        kind = 'method' if is_method else 'class' if last[0].isupper() else 'function'
-        lines.append(f'{name} py:{kind} 1 {place} -\n')
+        if '._' not in name:
+            is_method, is_class = name.count('.') > 2, name.rpartition('.')[2][0].isupper()
+            kind = 'method' if is_method else 'class' if is_class else 'function'
+            lines.append(f'{name} py:{kind} 1 {place} -\n')
     (made / 'objects.inv').write_bytes(head.encode() + zlib.compress(''.join(lines).encode()))
 
 
 if __name__ == '__main__':
     proc_nbs(force=True)
-    add_tops()
+    finish_pages()
     write_reference()
     write_texts()
     write_inventory()

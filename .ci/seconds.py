@@ -1,6 +1,6 @@
 """Measure how long each notebook runs, without what is marked slow, and keep it in .ci/seconds.json for the pages.
 
-python .ci/seconds.py [NOTEBOOK ...]: those that are named, or all that are not yet in the file.
+python .ci/seconds.py [NOTEBOOK ...]: those that are named, or all of the book that are not yet in the file.
 """
 
 import json, re, sys, time
@@ -32,7 +32,7 @@ if __name__ == '__main__':
     known = json.loads(KEPT.read_text()) if KEPT.exists() else {}
     notebooks = [Path(name) for name in sys.argv[1:]]
     notebooks = notebooks or [
-        path for path in sorted((top / 'nbs').glob('[!_]*.ipynb')) if path.stem not in known
+        path for path in sorted((top / 'nbs').glob('[0-9]*.ipynb')) if path.stem not in known
     ]
     for notebook in notebooks:
         known[notebook.stem] = round(seconds(notebook))

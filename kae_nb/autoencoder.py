@@ -318,11 +318,11 @@ def load_module(
     made = find_class(kind, 'model') if isinstance(kind, str) else kind
     names = {kind, _path_of(made)}
     try:
-        data, there, arguments = _data_of(config), config['model'], config['arguments']
+        data, there = _data_of(config), config.get('model', 'AutoEncoder')
         if there not in names:
             raise ValueError(f'it holds a {there}, not a {_path_of(made)}')
         with torch.random.fork_rng(devices=[]):
-            model = made(**arguments)
+            model = made(**config['arguments'])
     except (AttributeError, KeyError, TypeError, ValueError, RuntimeError) as error:
         raise ValueError(f'{path} describes no model that can be made: {error}') from error
     _check_state(path, model.state_dict(), tensors)

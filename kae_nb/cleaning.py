@@ -75,10 +75,11 @@ def kae_denoise(
         out = check_new_folder(as_path('out', out))
         targets = _targets(find_pictures(files), out)
         opened = open_model(model, size, layer, model_class, device)
-        if not check_pictures(opened.record).get('noise'):
-            print('kae_denoise: this model was not trained with --noise', file=sys.stderr)
+        check_pictures(opened.record)
         with tqdm(total=len(targets), unit=' pictures', leave=False) as bar:
             unreadable = denoise_files(targets, opened.network, opened.record, bar.update)
         warn_unreadable(unreadable, len(targets))
+        if not opened.record.get('noise'):
+            print('this model was not trained with --noise', file=sys.stderr)
         done, n = len(targets) - len(unreadable), len(targets)
         say(f'{done:,} of {n:,} pictures: {out}')

@@ -91,7 +91,8 @@ class Dataset:
     @property
     def data_range(self) -> tuple:
         "(0.0, 1.0) or (-1.0, 1.0) if all values lie there, else that of the training images."
-        bounds = [torch.stack(x.aminmax()).tolist() for x in (self.x_train, self.x_test)]
+        parts = [x for x in (self.x_train, self.x_test) if len(x)]
+        bounds = [torch.stack(x.aminmax()).tolist() for x in parts]
         low, high = min(low for low, _ in bounds), max(high for _, high in bounds)
         return usual_range(low, high) or tuple(bounds[0])
 

@@ -4,12 +4,12 @@
 
 # %% auto #0
 __all__ = ['MODELS', 'RATES', 'SEEDS', 'MOST_JOBS', 'ENGINES', 'PATIENCE', 'checksum', 'grid', 'measure', 'run_group',
-           'check_engine', 'effort', 'run_grid']
+           'check_engine', 'running_engine', 'effort', 'run_grid']
 
 # %% ../nbs/41_experiments.ipynb #c3715604
 import hashlib, itertools, math, os, random, shutil, signal, socket, threading, time, warnings
 from pathlib import Path
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from contextlib import ExitStack, contextmanager, suppress
 from functools import lru_cache
 from importlib.util import find_spec
@@ -387,8 +387,12 @@ def _start(running, name, address, workers):
 
 
 @contextmanager
-def _engine(name, address, workers):
-    "An engine, running; `ConnectionError` if it cannot be started."
+def running_engine(
+    name: str,  # 'loky', 'dask' or 'ray'
+    address: str = None,  # of a Dask or Ray cluster, or None for one on this machine
+    workers: int = None,  # how many processes an engine on this machine has
+) -> Iterator:
+    "Let joblib's calls in the block run in an engine; `ConnectionError` if it cannot be started."
     with ExitStack() as running:
         running.callback(random.setstate, random.getstate())  # which Dask and Ray draw from
         # Ray takes this signal for itself
@@ -489,7 +493,7 @@ def _share_out(groups, store, options, engine, address, workers):
         if not groups():
             return []
         try:
-            with _engine(engine, address, workers):
+            with running_engine(engine, address, workers):
                 while left := groups():
                     tasks = [joblib.delayed(_work)(url, group, *options) for group in left]
                     errors = list(filter(None, joblib.Parallel(batch_size=1)(tasks)))

@@ -6,13 +6,14 @@
 __all__ = ['WRITERS', 'BATCH', 'PART', 'check_writable', 'encode_files', 'warn_unreadable', 'encode_in_parts', 'kae_encode']
 
 # %% ../nbs/62_latents.ipynb #42dacbea
-import shutil, sys, warnings
+import shutil, sys, threading, warnings
 from collections.abc import Callable
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from functools import partial
 from importlib.util import find_spec
 from pathlib import Path
 
+import joblib
 import numpy as np
 import pandas as pd
 import torch
@@ -22,7 +23,7 @@ from tqdm.auto import tqdm
 from .console import check_folder, one_line_errors, say
 from .files import cached, files_digest, locked, remove_leftovers, write_safely
 from .images import UnreadableImages, describe
-from .pictures import open_model, open_source, read_rows
+from .pictures import Opened, open_model, open_source, read_rows
 from .reconstruction import codes_of
 from .sources import as_path
 
@@ -105,37 +106,87 @@ def warn_unreadable(
         said = f'{len(unreadable):,} of {n:,} pictures cannot be read and are left out'
         warnings.warn(f'{said}: {describe(unreadable)}')
 
+# %% ../nbs/62_latents.ipynb #aed4202d
+def _part(files, opened, folder, start, tell=None):
+    "A part's latents, places and reasons: from its file in the folder, else made and kept there."
 
+    def encode():
+        z, kept, reasons = encode_files(files, opened.network, opened.record, tell)
+        reasons = {str(file): why for file, why in reasons.items()}
+        return dict(z=z, kept=start + kept), dict(reasons=reasons)
+
+    source = f'{opened.version} {opened.record} {files_digest(files, contents=False)}'
+    return cached([folder / f'{start}.safetensors'], source, encode)
+
+
+def _in_worker(*told):
+    "Make a part in a process of its own, which need not send it back."
+    _part(*told)
+
+
+@contextmanager
+def _watched(folder, parts, bar):
+    "Move a bar on while files of parts appear in a folder."
+    ended = threading.Event()
+
+    def watch():
+        while not ended.wait(0.5):
+            there = [
+                some for start, some in parts.items() if (folder / f'{start}.safetensors').exists()
+            ]
+            bar.update(sum(map(len, there)) - bar.n)
+
+    watcher = threading.Thread(target=watch, daemon=True)
+    watcher.start()
+    try:
+        yield
+    finally:
+        ended.set()
+        watcher.join()
+
+
+def _share_out(parts, opened, folder, bar, engine, address, workers):
+    "Let the workers of an engine make parts; warns if it fails."
+    from kae_nb.experiments import check_engine, running_engine  # which load much
+
+    check_engine(engine, address, workers)
+    here = [(some, opened, folder.absolute(), start) for start, some in parts.items()]
+    try:
+        with _watched(folder, parts, bar), running_engine(engine, address, workers):
+            joblib.Parallel(batch_size=1)(joblib.delayed(_in_worker)(*told) for told in here)
+    except Exception as error:
+        if isinstance(error, ConnectionError):
+            raise
+        reason = f'{type(error).__name__}: {error}'
+        warnings.warn(f'the engine {engine!r} failed ({reason}); what it left is encoded here')
+
+# %% ../nbs/62_latents.ipynb #4ff80696
 def encode_in_parts(
     files: list,  # pictures
-    model: nn.Module,  # with encode
-    record: dict,  # from picture_record
+    opened: Opened,  # a model, from open_model
     folder: str | Path,  # for the parts, made if need be
-    version: str,  # of the model: parts of another one are made anew
     progress: bool = True,  # show a progress bar
+    engine: str = 'here',  # 'here', or 'loky', 'dask' or 'ray' for many processes
+    address: str = None,  # of a Dask or Ray cluster, which sees the same files
+    workers: int = None,  # how many processes an engine on this machine has, one for each core
 ) -> tuple:  # as encode_files
     "Return the latents of many pictures, with what an interrupted call has left in the folder."
     folder, codes, places, unreadable = Path(folder), [], [], {}
     folder.mkdir(exist_ok=True)
+    parts = {start: files[start : start + PART] for start in range(0, len(files), PART)}
     bar = tqdm(total=len(files), unit=' pictures', disable=not progress, leave=False)
     with locked(folder, 'kae_encode'), bar:
         remove_leftovers(folder)
-        for start in range(0, len(files), PART):
-            some, before = files[start : start + PART], bar.n
-
-            def encode(some=some):
-                z, kept, reasons = encode_files(some, model, record, bar.update)
-                return dict(z=z, kept=kept), dict(
-                    reasons={str(f): why for f, why in reasons.items()}
-                )
-
-            source = f'{version} {record} {files_digest(some, contents=False)}'
-            tensors, state = cached([folder / f'{start}.safetensors'], source, encode)
-            bar.update(before + len(some) - bar.n)
+        if engine != 'here':
+            _share_out(parts, opened, folder, bar, engine, address, workers)
+            bar.reset()
+        for start, some in parts.items():
+            tensors, state = _part(some, opened, folder, start, bar.update)
+            bar.update(start + len(some) - bar.n)
             unreadable |= state['reasons']
             if len(tensors['kept']):
                 codes.append(tensors['z'])
-                places.append(start + tensors['kept'])
+                places.append(tensors['kept'])
     if not codes:
         shutil.rmtree(folder)
     warn_unreadable(unreadable, len(files))
@@ -152,19 +203,27 @@ def kae_encode(
     layer: str = None,  # package.module:Class, for a model with a layer of your own
     model_class: str = None,  # package.module:Class, for a model of your own
     device: str = None,  # cpu, cuda, cuda:1, mps (default: a GPU if there is one)
+    engine: str = 'here',  # here, or loky, dask or ray for many processes on CPUs
+    address: str = None,  # of a Dask or Ray cluster that sees the same files
+    workers: int = None,  # processes of an engine on this machine (default: one for each core)
 ):
     "Write the latents of pictures, arrays or a table, with names and labels; can be resumed."
     with one_line_errors('kae_encode'):
+        from kae_nb.experiments import check_engine
+
         out = check_writable(out, list(WRITERS))
+        check_engine(engine, address, workers)
+        if engine != 'here':
+            device = device or 'cpu'
         opened = open_model(model, size, layer, model_class, device)
         found = open_source(source, opened.record, labels, data_root)
         parts = out.with_name(f'.{out.name}.parts')
         if found.files is None:
             codes, kept = codes_of(opened.network, found.rows), range(len(found.rows))
         else:
-            told = found.files, opened.network, opened.record, parts, opened.version
+            shared = dict(engine=engine, address=address, workers=workers)
             try:
-                codes, kept, _ = encode_in_parts(*told)
+                codes, kept, _ = encode_in_parts(found.files, opened, parts, **shared)
             except KeyboardInterrupt:
                 print(
                     f'kae_encode: {parts} keeps what is done; the same command goes on',

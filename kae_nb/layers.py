@@ -61,7 +61,7 @@ def find_class(
     except Exception as error:  # a module may do anything
         reason = f'{type(error).__name__}: {error}'
         raise ValueError(f'{what} {path!r} cannot be imported: {reason}') from error
-    found = getattr(module, name, None)
+    found = getattr(module, name, object)
     if _is_layer_class(found):
         return found
     names = [each for each, value in vars(module).items() if _is_layer_class(value)]

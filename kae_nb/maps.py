@@ -29,6 +29,8 @@ from .search import thumbnail
 # %% ../nbs/65_maps.ipynb #ae510728
 def _by_pca(codes, seed):
     "Where the first two components put each row; 0 for one that there is not."
+    if (codes == codes[0]).all():
+        return np.zeros((len(codes), 2))
     two = PCA(min(2, *codes.shape), random_state=seed).fit_transform(codes)
     return np.pad(two, ((0, 0), (0, 2 - two.shape[1])))
 
@@ -56,7 +58,7 @@ def place_codes(
     place = lookup(PLACEMENTS, method, 'method')
     places = place(np.asarray(codes, dtype=np.float32), seed)
     places = places - (places.max(0) + places.min(0)) / 2
-    return np.float32(places / (2 * np.abs(places).max() or 1) + 0.5)
+    return (places / (2 * np.abs(places).max() or 1) + 0.5).astype(np.float32)
 
 # %% ../nbs/65_maps.ipynb #15383237
 SIDE, ACROSS = 48, 32  # pixels of a thumbnail, thumbnails across a sheet
@@ -330,7 +332,7 @@ def kae_map(
         opened = open_model(model, size, layer, model_class, device)
         every = open_source(source, opened.record, labels, data_root)
         codes, found, thumbnails = _encoded(_drawn(every, most, seed), opened)
-        print('kae_map: placing', len(codes), 'latents', file=sys.stderr)
+        print(f'placing {len(codes):,} latents', file=sys.stderr)
         places = place_codes(codes, method, seed)
         n, total = len(codes), len(every.names)
         about = f'{n:,} of {total:,}' if n < total else f'{n:,}'

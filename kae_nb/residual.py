@@ -6,7 +6,7 @@
 __all__ = ['ACTIVATIONS', 'hidden_layer', 'straight_through', 'ResidualAutoEncoder', 'load_model', 'refined_latents']
 
 # %% ../nbs/46_residual.ipynb #50d50e08
-import math
+import math, warnings
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
@@ -191,7 +191,9 @@ def load_model(
     "Return the model in a file; errors as for `AutoEncoder.load` and `load_module`."
     if model_class is not None:
         return load_module(path, model_class, device)
-    _, config = read_tensors(path, key='kae_nb')
+    with warnings.catch_warnings():
+        warnings.simplefilter('ignore')  # what there is to say is said below
+        _, config = read_tensors(path, key='kae_nb')
     kind = config.get('model') if isinstance(config, dict) else None
     if isinstance(kind, str) and ':' in kind:
         raise ValueError(

@@ -8,7 +8,7 @@ __all__ = ['RUN_DEFAULTS', 'FIT_SETTINGS', 'OWN_DEFAULTS', 'MODELS', 'run_settin
            'kae_train']
 
 # %% ../nbs/54_runs.ipynb #114cfcf7
-import inspect, os, shutil, sys, warnings
+import inspect, os, sys, warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import asdict
@@ -56,6 +56,7 @@ from .layers import find_layer
 from .machine import check_compiler, check_device, hardware, kept_generators
 from .reconstruction import closed_figures, plain, show_test_rows
 from .residual import ResidualAutoEncoder, load_model
+from .streams import sample_of, source_of
 from .training import complete_settings, fit
 from torch import nn
 
@@ -66,6 +67,8 @@ def run_settings(
     dataset: str = 'digits',
     data_root: str = None,  # folder with the data, where it is not in the usual place
     data_options: dict = {},  # what else load_dataset takes, such as size=10x14,grayscale=false
+    # read rows from a file in place of memory: for more pictures than fit, decoded once
+    stream: bool = False,
     # autoencoder, or residual, which begins as PCA and is the better one
     model: str = 'autoencoder',
     # a kind of layer (a wrong name lists all), or package.module:Class; kae if not given, and
@@ -234,11 +237,29 @@ def read_run(
             f'{folder} holds a finished run of other settings: {"; ".join(other)}; '
             'choose another folder'
         )
-    shutil.rmtree(folder / 'checkpoints', ignore_errors=True)
     model = load_model(folder / 'model.safetensors', layer=run['layer'])
     return model, History(**record['history'])
 
 # %% ../nbs/54_runs.ipynb #8b469ea4
+def _data(run):
+    "What a run trains on, and a data set in memory that its results are measured on."
+    where = dict(root=run['data_root'], **run['data_options'])
+    if not run['stream']:
+        dataset = load_dataset(run['dataset'], **where)
+        return dataset, dataset
+    parts = [
+        Dataset.stream(run['dataset'], part, run['batch_size'], **where)
+        for part in ('train', 'test')
+    ]
+    training, test = map(source_of, parts)
+    return parts[0], sample_of(training, test)
+
+
+def _is_longer(out, run):
+    "Whether a run is to have more epochs than the finished one in its folder."
+    return read_json(out / 'run.json')['settings']['epochs'] < run['epochs']
+
+
 def _record(run, model, history, dataset, device):
     "What run.json shall hold of a finished run."
     errors = reconstruction_errors(model, dataset.x_test)
@@ -287,7 +308,7 @@ def train_run(
     run, out = complete_run(kwargs, device), Path(out)
     from_first(partial(_check_out, out, resume))
     with first_before_others():
-        dataset = load_dataset(run['dataset'], run['data_root'], **run['data_options'])
+        data, dataset = _data(run)
     make_model(run, dataset.in_features, check_on=device)
     with kept_generators():
         torch.manual_seed(run['seed'])
@@ -295,15 +316,16 @@ def train_run(
     full = complete_settings(model, **{name: run[name] for name in FIT_SETTINGS})
     run.update({name: full[name] for name in FIT_SETTINGS})
     with _held(out):
-        if from_first((out / 'run.json').exists):
+        if from_first(lambda: (out / 'run.json').exists() and not _is_longer(out, run)):
             return from_first(lambda: read_run(out, run, fingerprint(dataset.x_train)))
         own = {name: run[name] for name in FIT_SETTINGS}
         kept = dict(checkpoint=out / 'checkpoints', resume=resume, progress=progress)
-        history = fit(model, dataset, **own, device=device, **kept)
+        history = fit(model, data, **own, device=device, **kept)
         if not (history.interrupted or rank()):
             record = _record(run, model, history, dataset, device)
             write_run(out, model.cpu(), history, dataset, record)
-            shutil.rmtree(out / 'checkpoints')
+            for old in sorted((out / 'checkpoints').glob('step-*'))[:-1]:
+                old.unlink()  # from the last one, a longer run can go on
         return model, history
 
 # %% ../nbs/54_runs.ipynb #71045220
@@ -312,7 +334,7 @@ def _tell(out):
     record = read_json(out / 'run.json')
     names = {'PCA': 'pca_test_mse', 'the mean image': 'mean_image_mse'}
     beside = [f'{name} {record[key]:.4f}' for name, key in names.items() if record.get(key)]
-    epochs, seconds = len(record['history']['test_loss']), record['seconds']
+    epochs, seconds = len(record['history']['train_loss']), record['seconds']
     say(
         f'test MSE {record["test_mse"]:.4f} after {epochs} epochs in {seconds:.1f} s; '
         f'for comparison: {", ".join(beside)}'

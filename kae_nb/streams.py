@@ -4,7 +4,7 @@
 
 # %% auto #0
 __all__ = ['LARGE', 'BLOCK', 'WINDOW', 'image_orders', 'block_orders', 'rows_in', 'as_numbers', 'ahead', 'RowSource',
-           'held_places', 'BatchSource', 'source_of']
+           'held_places', 'BatchSource', 'source_of', 'sample_of']
 
 # %% ../nbs/22a_streams.ipynb #2ab63dee
 import mmap
@@ -18,7 +18,7 @@ from fastcore.basics import patch
 from torch.utils.data import DataLoader, IterableDataset
 from torch.utils.data import Dataset as TorchDataset
 
-from .data import PREPROCESSING, Batches, ImageFiles, rows_and_shape
+from .data import PREPROCESSING, Batches, Dataset, ImageFiles, rows_and_shape
 
 # %% ../nbs/22a_streams.ipynb #d80cf47c
 def image_orders(
@@ -120,7 +120,7 @@ class RowSource:
         self.x, self.batch_size, self.seed, self.shuffle = x, batch_size, seed, shuffle
         self.record = record
         self.places = torch.arange(len(x)) if places is None else places
-        self.change, self.bytes_read = change, 0
+        self.change = change
         if not len(self.places):
             raise ValueError('there are no rows to read')
         first = _read(x, self.places[:1].numpy())
@@ -154,10 +154,7 @@ class RowSource:
         "Return rows as they are stored."
         order, back = self.places[order].sort()
         found = rows_in(_read(self.x, order.numpy()), 'what was read')
-        self.bytes_read += self.row_bytes * len(order)
-        if self.bytes_read > WINDOW:
-            _forget(self.x)
-            self.bytes_read = 0
+        _forget(self.x)
         return found[back.argsort()]
 
     def numbers(
@@ -405,3 +402,18 @@ def source_of(
         f'batches with a length, got {type(data).__name__}; '
         'Dataset.from_arrays takes data frames, and load_dataset a name'
     )
+
+# %% ../nbs/22a_streams.ipynb #8639b5cd
+def sample_of(
+    training: RowSource,  # of Dataset.stream
+    test: RowSource,  # of its other part
+    n: int = 10_000,  # rows of each, at most
+) -> Dataset:
+    "Return a data set in memory with some rows of both parts, evenly spread."
+    like, record = torch.zeros(()), training.record
+    x_train, x_test = training.some(like, n), test.some(like, n)
+    y_train, y_test = (torch.zeros(len(x), dtype=torch.int64) for x in (x_train, x_test))
+    shape = record['image_shape'] and tuple(record['image_shape'])
+    own = {name: record[name] for name in ('cmap', 'features', 'scaling', 'preprocessing')}
+    rows = x_train, y_train, x_test, y_test
+    return Dataset(*rows, shape, ('unlabeled',), record['dataset'], **own)

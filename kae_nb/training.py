@@ -948,9 +948,9 @@ def _judge_end(model, data, history, settings):
     has_gaps = getattr(model, 'missing', None) and data.some.isnan().any()
     if history.interrupted or not len(data.x_test) or has_gaps:
         return
-    beside = from_first(
-        lambda: references(model, data.some, data.x_test, settings['protocol'])
-    )
+    if settings['noise']:
+        return  # it was to give back something else than it was shown
+    beside = from_first(lambda: references(model, data.some, data.x_test, settings['protocol']))
     kept_epoch = history.best_epoch if settings['validation'] else None
     history.problem = problem_of(history.test_loss[:kept_epoch], *beside)
     if history.problem and not rank():

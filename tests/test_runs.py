@@ -207,7 +207,7 @@ SMALL = dict(latent_dim=2, epochs=1, layer_options=dict(order=1), progress=False
         ('kae_nb.runs.AutoEncoder', 'save'),
         ('kae_nb.runs', 'plot_run'),
         ('kae_nb.runs', 'write_json'),
-        ('kae_nb.runs.shutil', 'rmtree'),
+        ('kae_nb.runs.Path', 'unlink'),
     ],
 )
 def test_ended_before_it_was_tidied(tmp_path, monkeypatch, owner, name):
@@ -226,6 +226,7 @@ def test_ended_before_it_was_tidied(tmp_path, monkeypatch, owner, name):
         train_run(tmp_path / 'out', **SMALL)
     model, history = train_run(tmp_path / 'out', resume=True, **SMALL)
     assert sorted(p.name for p in (tmp_path / 'out').iterdir()) == [
+        'checkpoints',
         'figure.png',
         'history.csv',
         'model.safetensors',
@@ -255,6 +256,7 @@ def test_leftovers_go(tmp_path, monkeypatch):
     assert done.returncode == -signal.SIGKILL and list((tmp_path / 'out').glob('.kae_nb-*'))
     train_run(tmp_path / 'out', resume=True, **SMALL)
     assert sorted(p.name for p in (tmp_path / 'out').iterdir()) == [
+        'checkpoints',
         'figure.png',
         'history.csv',
         'model.safetensors',
@@ -321,6 +323,7 @@ def test_figure_that_fails(tmp_path, monkeypatch):
         train_run(tmp_path / 'out', **SMALL)
     assert read_json(tmp_path / 'out/run.json')['missing'] == 'figure.png: no font'
     assert sorted(p.name for p in (tmp_path / 'out').iterdir()) == [
+        'checkpoints',
         'history.csv',
         'model.safetensors',
         'run.json',

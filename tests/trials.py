@@ -35,6 +35,7 @@ from kae_nb import experiments, runs
 from kae_nb import store as results
 from kae_nb.autoencoder import AutoEncoder
 from kae_nb.benchmarks import kae_bench
+from kae_nb.cleaning import kae_denoise
 from kae_nb.demo import kae_demo
 from kae_nb.console import in_terminal
 from kae_nb.data import load_dataset
@@ -42,17 +43,23 @@ from kae_nb.ensemble import fit_many
 from kae_nb.evaluation import kae_evaluate
 from kae_nb.experiments import checksum, grid, run_grid, run_group
 from kae_nb.store import Store, pack, unpack
+from kae_nb.latents import kae_encode
+from kae_nb.maps import kae_map
 from kae_nb.files import read_json, read_tensors, write_json, write_safely, write_tensors
 from kae_nb.reconstruction import show_reconstructions
 from kae_nb.reproduce import kae_reproduce
 from kae_nb.retrieval import Index
 from kae_nb.runs import kae_train, read_settings, train_run
+from kae_nb.search import kae_search
 from kae_nb.training import fit
 
 tqdm = partial(bars.tqdm, leave=False, disable=None)  # no bars where nobody looks
 COMMANDS = {
     function.__name__: function
-    for function in (kae_demo, kae_train, kae_evaluate, kae_bench, kae_reproduce)
+    for function in (
+        *(kae_demo, kae_train, kae_evaluate, kae_bench, kae_reproduce),
+        *(kae_encode, kae_search, kae_denoise, kae_map),
+    )
 }
 SMALL = dict(latent_dim=2, epochs=1, layer_options=dict(order=1), progress=False)  # for train_run
 DIGITS = load_dataset('digits')
@@ -442,6 +449,8 @@ COMMANDS_THAT_WRITE = [  # command line, files that it writes, bytes that are le
         'kae_bench.json',
         (0, 100),
     ),
+    ('kae_encode ../model.safetensors digits --size 8 --out c.csv', 'c.csv', (0, 10_000)),
+    ('kae_map ../model.safetensors digits --size 8 --most 50', 'map.html', (0, 5000)),
     (
         REPRODUCE,
         'kae_reproduce/report.html kae_reproduce/results.csv.gz kae_reproduce/cells.csv',
@@ -946,6 +955,60 @@ kae_reproduce --datasets digits --results deep.csv.gz | deep
 kae_reproduce --datasets digits --device gpu | device
 kae_reproduce --datasets digits --epoch 3 | epochs
 kae_reproduce digits | digits
+kae_encode | model
+kae_encode good.safetensors | source
+kae_encode nowhere.safetensors pictures --out c.csv | nowhere.safetensors
+kae_encode text.txt pictures --out c.csv | text.txt
+kae_encode short.safetensors pictures --out c.csv | short.safetensors
+kae_encode claims.safetensors pictures --out c.csv | claims.safetensors
+kae_encode a_folder pictures --out c.csv | a_folder
+kae_encode good.safetensors pictures --out c.csv | size
+kae_encode good.safetensors pictures --size 9 --out c.csv | 9×9
+kae_encode good.safetensors pictures --size wide --out c.csv | size
+kae_encode good.safetensors nowhere --size 8 --out c.csv | nowhere
+kae_encode good.safetensors no_pictures --size 8 --out c.csv | no_pictures
+kae_encode good.safetensors text.txt --size 8 --out c.csv | text.txt
+kae_encode good.safetensors empty.png --size 8 --out c.csv | empty.png
+kae_encode good.safetensors empty.npz --size 8 --out c.csv | empty.npz
+kae_encode good.safetensors nan.npz --size 8 --out c.csv | NaN
+kae_encode good.safetensors mnist --size 8 --data_root nowhere --out c.csv | mnist
+kae_encode good.safetensors pictures --size 8 --labels a --out c.csv | labels
+kae_encode good.safetensors pictures --size 8 --out c.txt | c.txt
+kae_encode good.safetensors pictures --size 8 --out nowhere/c.csv | nowhere
+kae_encode good.safetensors pictures --size 8 --out taken.json | taken.json
+kae_encode good.safetensors pictures --size 8 --device gpu --out c.csv | device
+kae_encode good.safetensors pictures --size 8 --layer kan --out c.csv | kan
+kae_encode good.safetensors pictures --size 8 --model_class os:system --out c.csv | os:system
+kae_encode good.safetensors pictures --size 8 --model_class torch.nn:Linear --out c.csv | AutoEncoder
+kae_search good.safetensors pictures | queries
+kae_search good.safetensors pictures empty.png --k 2 --size 8 | empty.png
+kae_search good.safetensors pictures nowhere.png --k 2 --size 8 | nowhere.png
+kae_search good.safetensors nowhere empty.png --size 8 | nowhere
+kae_search good.safetensors no_pictures empty.png --size 8 | no_pictures
+kae_search good.safetensors pictures pictures --size 8 --k 7 | k=7
+kae_search good.safetensors pictures pictures --size 8 --k 0 | k
+kae_search good.safetensors pictures pictures --size 8 --k three | k
+kae_search good.safetensors pictures pictures --size 8 --metric l1 | metric
+kae_search good.safetensors pictures pictures --size 8 --out s.txt | s.txt
+kae_search good.safetensors pictures pictures --size 8 --out a_folder.png | a_folder.png
+kae_search good.safetensors pictures pictures --k 2 --size 9 | 9×9
+kae_search long.safetensors pictures pictures --k 2 | long.safetensors
+kae_denoise good.safetensors | files
+kae_denoise good.safetensors empty.png --size 8 --out new | empty.png
+kae_denoise good.safetensors nowhere.png --size 8 --out new | nowhere.png
+kae_denoise good.safetensors no_pictures --size 8 --out new | no_pictures
+kae_denoise good.safetensors pictures --size 8 --out text.txt | text.txt
+kae_denoise good.safetensors pictures --size 8 --out pictures | pictures
+kae_denoise good.safetensors pictures --size 9 --out new | 9×9
+kae_denoise deep.safetensors pictures --out new | deep.safetensors
+kae_map good.safetensors | source
+kae_map good.safetensors pictures | size
+kae_map good.safetensors nowhere --size 8 | nowhere
+kae_map good.safetensors pictures --size 8 --method umap | method
+kae_map good.safetensors pictures --size 8 --most 0 | most
+kae_map good.safetensors pictures --size 8 --seed -1 | seed
+kae_map good.safetensors pictures --size 8 --out m.png | m.png
+kae_map claims_layer.safetensors pictures --size 8 | claims_layer.safetensors
 '''.strip().splitlines()
 
 EXPRESSIONS = '''
