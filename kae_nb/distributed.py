@@ -148,7 +148,11 @@ def own_device(
     device: str,  # what the user asks for, such as cuda
 ) -> str:  # such as cuda:1 in the second process of a machine
     "Return the device of this process: its own GPU, if a GPU is asked for and not which."
-    return f'cuda:{os.environ.get("LOCAL_RANK", 0)}' if device == 'cuda' and is_joined_by() else device
+    return (
+        f'cuda:{os.environ.get("LOCAL_RANK", 0)}'
+        if device == 'cuda' and is_joined_by()
+        else device
+    )
 
 
 def is_restart() -> bool:
@@ -250,7 +254,9 @@ def check_shareable(
     model: nn.Module,  # that shall be trained by several processes
 ):
     "`ValueError` for a model that would see something else in a share than in the whole batch."
-    kinds = {type(m).__name__ for m in model.modules() if isinstance(m, nn.modules.batchnorm._BatchNorm)}
+    kinds = {
+        type(m).__name__ for m in model.modules() if isinstance(m, nn.modules.batchnorm._BatchNorm)
+    }
     if world_size() > 1 and kinds:
         raise ValueError(
             f'{", ".join(sorted(kinds))} takes means over a batch, and each of {world_size()} '

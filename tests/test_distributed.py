@@ -1,11 +1,15 @@
 "Several processes that train one model, killed at any moment."
 
-import os, signal, subprocess, sys, time
+import os, signal, socket, subprocess, sys, time
 from pathlib import Path
 
 import pandas as pd
 import pytest
 from safetensors.torch import load_file
+
+from kae_nb.console import in_terminal
+from kae_nb.runs import kae_train
+from kae_nb.testing import run_together
 
 # kae_train that says which process it is, and writes a checkpoint after every step
 SCRIPT = '''
@@ -59,6 +63,55 @@ def wait_for(condition, torchrun, seconds=120):
     while not condition():
         assert time.time() < deadline and torchrun.poll() is None
         time.sleep(0.005)
+
+
+def test_alone(tmp_path, monkeypatch):
+    "Others that do not come are waited for as long as is said; one line says so, and nothing is made."
+    monkeypatch.chdir(tmp_path)
+    with socket.socket() as free:
+        free.bind(('localhost', 0))
+        port = free.getsockname()[1]
+    for number in ('0', '1'):
+        told = dict(WORLD_SIZE='2', RANK=number, MASTER_ADDR='localhost', MASTER_PORT=str(port))
+        for name, value in told.items():
+            monkeypatch.setenv(name, value)
+        start = time.perf_counter()
+        status, output, errors = in_terminal(kae_train, '--timeout', '2')
+        assert (status, output, errors.count('\n')) == (2, '', 1)
+        assert f'of 2 processes, not all met at localhost:{port} within 2 s' in errors
+        assert time.perf_counter() - start < 20 and not any(tmp_path.iterdir())
+    monkeypatch.delenv('MASTER_ADDR')
+    status, _, errors = in_terminal(kae_train)
+    assert status == 2 and 'so MASTER_ADDR must be given as well' in errors
+
+
+def test_together(tmp_path):
+    "What two processes say is what one would, said once; results and errors alike."
+    script = '''
+from kae_nb.console import in_terminal
+from kae_nb.runs import kae_train
+
+runs = ['--epochs 2 --out a', '--epochs 2 --out a', '--epochs 2 --out a --resume', '--layer kaes']
+for run in [*runs, '--layer wavkan --out b']:
+    print(in_terminal(kae_train, *run.split(), '--timeout', '60'))
+'''
+    ended = run_together(script, 2, tmp_path)
+    assert [(status, errors) for status, _, errors in ended] == [(0, '')] * 2
+    first, other = ([eval(line) for line in output.splitlines()] for _, output, _ in ended)
+    assert [status for status, *_ in first] == [status for status, *_ in other] == [0, 2, 0, 2, 2]
+    assert not any(output for _, output, _ in other)
+    said = [one + two for (*_, one), (*_, two) in zip(first, other)]
+    words_of = {
+        1: 'a holds a finished run',
+        3: "unknown layer 'kaes'",
+        4: 'BatchNorm1d takes means',
+    }
+    for number, words in words_of.items():
+        text = said[number]
+        assert text.count('\n') == 1 and words in text
+    assert first[0][1] == first[2][1] and 'a/model.safetensors' in first[0][1]
+    status, output, _ = in_terminal(kae_train, '--epochs', 2, '--out', tmp_path / 'one')
+    assert output.split(' after')[0] == first[0][1].split(' after')[0]  # the test error
 
 
 @pytest.mark.slow
