@@ -23,6 +23,7 @@ from .autoencoder import AutoEncoder
 from .checkpoints import checkpoints_in
 from .checks import check_flag, check_rate, check_size
 from .coding import mean_error
+from .distributed import world_size
 from .files import fingerprint
 from .history import History, problem_of, references
 from .layer import BasisLayer, tracing
@@ -638,6 +639,11 @@ def fit_many(
     **kwargs,
 ) -> list:  # of Member, in the order lr, weight_decay, seed; seconds are a member's share
     "Train a model for every seed, lr and weight_decay, many at once; Ctrl-C ends it early."
+    if world_size() > 1:
+        raise ValueError(
+            'fit_many trains many models at once in one process, and this is one of '
+            f'{world_size()}: give each process seeds of its own, and no joined()'
+        )
     seeds = _values('seeds', seeds, lambda seed: check_size('seed', seed, least=0))
     if shuffle != 'shared' and shuffle is not None:
         check_flag("shuffle, if not 'shared',", shuffle)

@@ -4,11 +4,15 @@
 
 # %% auto #0
 __all__ = ['RUN_DEFAULTS', 'FIT_SETTINGS', 'OWN_DEFAULTS', 'MODELS', 'run_settings', 'read_settings', 'make_model',
-           'complete_run', 'plain_errors', 'plot_run', 'write_run', 'read_run', 'train_run', 'kae_train']
+           'complete_run', 'plain_errors', 'plot_run', 'write_run', 'read_run', 'train_run', 'one_of_several',
+           'kae_train']
 
 # %% ../nbs/54_runs.ipynb #114cfcf7
 import inspect, os, sys, warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import asdict
+from functools import partial
 from pathlib import Path
 
 import torch
@@ -23,7 +27,7 @@ except ImportError:
 from . import __version__
 from .autoencoder import AutoEncoder, check_model_size
 from .checkpoints import differences
-from .checks import lookup
+from .checks import check_rate, lookup
 from .coding import mean_error, reconstruction_errors
 from kae_nb.console import (
     check_new_folder,
@@ -37,6 +41,15 @@ from kae_nb.console import (
     say,
 )
 from .data import Dataset, load_dataset
+from kae_nb.distributed import (
+    agreed,
+    first_before_others,
+    from_first,
+    is_restart,
+    joined,
+    own_device,
+    rank,
+)
 from .files import fingerprint, locked, read_json, remove_leftovers, write_json, write_safely
 from .history import History, mean_image_error
 from .layers import find_layer
@@ -264,6 +277,25 @@ def _record(run, model, history, dataset, device):
     )
 
 
+def _check_out(out, resume):
+    "An `OSError` if results cannot be written to a folder, or are there."
+    check_new_folder(out)
+    if (out / 'run.json').exists() and not resume:
+        raise FileExistsError(f'{out} holds a finished run; choose another folder')
+
+
+@contextmanager
+def _held(out):
+    "Hold the folder of the results for the block; the first of several processes does."
+    if rank():
+        yield
+        return
+    out.mkdir(parents=True, exist_ok=True)
+    with locked(out, 'kae_train'):
+        remove_leftovers(out)
+        yield
+
+
 @delegates(run_settings)
 def train_run(
     out: str | Path,  # folder for the results, made if need be
@@ -273,25 +305,23 @@ def train_run(
     **kwargs,
 ) -> tuple:  # (model, history)
     "Train a model and write all about it; an interrupted run can be resumed."
-    run, out = complete_run(kwargs, device), check_new_folder(out)
-    if (out / 'run.json').exists() and not resume:
-        raise FileExistsError(f'{out} holds a finished run; choose another folder')
-    data, dataset = _data(run)
+    run, out = complete_run(kwargs, device), Path(out)
+    from_first(partial(_check_out, out, resume))
+    with first_before_others():
+        data, dataset = _data(run)
     make_model(run, dataset.in_features, check_on=device)
     with kept_generators():
         torch.manual_seed(run['seed'])
         model = make_model(run, dataset.in_features)
     full = complete_settings(model, **{name: run[name] for name in FIT_SETTINGS})
     run.update({name: full[name] for name in FIT_SETTINGS})
-    out.mkdir(parents=True, exist_ok=True)
-    with locked(out, 'kae_train'):
-        remove_leftovers(out)
-        if (out / 'run.json').exists() and not _is_longer(out, run):
-            return read_run(out, run, fingerprint(dataset.x_train))
+    with _held(out):
+        if from_first(lambda: (out / 'run.json').exists() and not _is_longer(out, run)):
+            return from_first(lambda: read_run(out, run, fingerprint(dataset.x_train)))
         own = {name: run[name] for name in FIT_SETTINGS}
         kept = dict(checkpoint=out / 'checkpoints', resume=resume, progress=progress)
         history = fit(model, data, **own, device=device, **kept)
-        if not history.interrupted:
+        if not (history.interrupted or rank()):
             record = _record(run, model, history, dataset, device)
             write_run(out, model.cpu(), history, dataset, record)
             for old in sorted((out / 'checkpoints').glob('step-*'))[:-1]:
@@ -313,6 +343,28 @@ def _tell(out):
         if (out / name).exists():
             say(out / name)
 
+# %% ../nbs/54_runs.ipynb #811d2c97
+@contextmanager
+def one_of_several(
+    device: str | None,  # where to train, else a GPU if there is one
+    timeout: float = 300.0,  # seconds to wait for another process
+) -> Iterator:  # gives the device of this process
+    "Join the processes that torchrun started with this one, if it did, and speak for all or not."
+    name = own_device(device or ('cuda' if torch.cuda.is_available() else 'cpu'))
+    with joined(name, check_rate('timeout', timeout)) as is_news:
+        try:
+            if rank():
+                warnings.showwarning = lambda *_, **__: None  # put back by one_line_errors
+            yield check_device(name, computing=True)
+        except KeyboardInterrupt:
+            if rank():
+                raise SystemExit(130) from None
+            raise
+        except Exception as error:
+            if not is_news(error):
+                raise SystemExit(2) from error
+            raise
+
 # %% ../nbs/54_runs.ipynb #27110862
 @delegates(run_settings)
 def kae_train(
@@ -323,10 +375,11 @@ def kae_train(
     out: str = 'kae_train',  # folder for the results
     resume: bool = False,  # go on with what an interrupted run left in the folder
     device: str = None,  # cpu, cuda, cuda:1, mps (default: a GPU if there is one)
+    timeout: float = 300.0,  # seconds to wait for another process, where torchrun started several
     **kwargs,
 ):
     "Train an autoencoder; leave the model, its history, a figure and a run.json that repeats it."
-    with one_line_errors('kae_train'):
+    with one_line_errors('kae_train'), one_of_several(device, timeout) as device:
         settings = {**(read_settings(config) if config else {}), **kwargs}
         if hidden_dims is not None:
             settings['hidden_dims'] = hidden_dims
@@ -336,16 +389,15 @@ def kae_train(
             _, own = lookup(MODELS, settings.get('model', RUN_DEFAULTS['model']), 'model')
             kind = option_value('layer', settings.get('layer') or own['layer'], [str])
             settings['layer_options'] = parse_options(layer_options, find_layer(kind))
-        device = check_device(
-            device or ('cuda' if torch.cuda.is_available() else 'cpu'), computing=True
-        )
         try:
-            _, history = train_run(out, device, resume, **settings)
+            _, history = train_run(out, device, resume or agreed(is_restart())[0], **settings)
         except KeyboardInterrupt:
             history = History(interrupted=True)
-        if history.interrupted and any(Path(out, 'checkpoints').glob('step-*')):
+        is_kept = not rank() and any(Path(out, 'checkpoints').glob('step-*'))
+        if history.interrupted and is_kept:
             kept = Path(out, 'checkpoints')
             goes_on = 'the same command with --resume goes on'
             print(f'kae_train: the checkpoints are in {kept}; {goes_on}', file=sys.stderr)
         finished(history)
-        _tell(Path(out))
+        if not rank():
+            _tell(Path(out))

@@ -140,6 +140,13 @@ class RowSource:
         "Batches an epoch."
         return -(-len(self) // self.batch_size)
 
+    def size_of(
+        self,
+        step: int,  # of any epoch
+    ) -> int:
+        "Return how many rows the batch of a step has."
+        return min(self.batch_size, len(self) - step % self.steps * self.batch_size)
+
     def read(
         self,
         order: torch.Tensor,  # (m,) int64, places among ours
@@ -178,6 +185,7 @@ def batches(
     self: RowSource,
     like: torch.Tensor,  # of the type and on the device that the rows shall have
     done: int = 0,  # steps that are done; rows that they had are not read
+    share: Callable = slice,  # rows of a batch -> which of them are read, all by default
 ) -> Iterator:
     "Yield batches (n, d) without end, epoch after epoch."
     epochs, skipped = divmod(done, self.steps)
@@ -195,12 +203,13 @@ def batches(
         for order in islice(orders, epochs, None):
             order = torch.arange(len(self)) if order is None else order
             for part in order[skip:].split(at_once):
-                yield self.read(part)
+                shares = [rows[share(len(rows))] for rows in part.split(self.batch_size)]
+                yield self.read(torch.cat(shares)).split([len(rows) for rows in shares])
             skip = 0
 
     in_files = not isinstance(self.x, (torch.Tensor, TorchDataset))
     for piece in ahead(pieces()) if in_files else pieces():
-        for rows in piece.split(self.batch_size):
+        for rows in piece:
             yield self.numbers(rows, like)
 
 # %% ../nbs/22a_streams.ipynb #d06ef214
