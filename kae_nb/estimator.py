@@ -226,9 +226,15 @@ def check_rows(
         options['force_all_finite'] = finite
     try:
         return validate_data(estimator, X, dtype=[np.float64, np.float32], **options)
-    except (TypeError, ValueError):
+    except (TypeError, ValueError) as error:
         if isinstance(X, pd.DataFrame) and X.size:
             from_frame(X, 'X')  # which names the column that holds no numbers
+        if 'NaN' in str(error) and not gaps:
+            first, _, _ = str(error).partition('\n')
+            raise ValueError(
+                f"{first} Gaps are taken with missing='mask', or 'indicator' where it matters "
+                'that a value is missing; impute fills them'
+            ) from error
         raise
 
 

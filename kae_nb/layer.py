@@ -173,6 +173,8 @@ def _check_shapes(layer, x, y):
     for shape in [(i,), (3, 4, i), (0, i)]:
         _check(layer(torch.rand(shape)).shape == (*shape[:-1], o), shape)
     _check_close(layer(x.T.contiguous().T), y, 'non-contiguous input', atol=1e-6)
+    alone = torch.cat([layer(row[None]) for row in x])
+    _check_close(alone, y, 'a row depends on the others', atol=1e-4 * y.abs().max().item())
 
 
 def _check_precision(layer, wide, x, y):

@@ -423,7 +423,10 @@ def check_readable(
     message = f'{len(unreadable):,} of {n:,} image files cannot be read: {describe(unreadable)}'
     if strict:
         raise ValueError(message)
-    warnings.warn(f'{message}. They are skipped; strict=True makes this an error')
+    warnings.warn(
+        f'{message}. They are skipped; strict=True makes this '
+        'an error, --data_options strict=true for commands'
+    )
 
 # %% ../nbs/21_sources.ipynb #ed29349b
 def _check_each_part(parts, unreadable):

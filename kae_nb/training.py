@@ -951,8 +951,11 @@ def _judge_end(model, data, history, settings):
     if settings['noise']:
         return  # it was to give back something else than it was shown
     beside = from_first(lambda: references(model, data.some, data.x_test, settings['protocol']))
-    kept_epoch = history.best_epoch if settings['validation'] else None
-    history.problem = problem_of(history.test_loss[:kept_epoch], *beside)
+    losses = history.test_loss
+    if settings['validation']:  # what is kept is another model than that of the last epoch
+        errors = reconstruction_errors(model, data.x_test)
+        losses = [*losses[: history.best_epoch - 1], mean_error(errors, settings['protocol'])]
+    history.problem = problem_of(losses, *beside)
     if history.problem and not rank():
         warnings.warn(history.problem, stacklevel=3)
 

@@ -32,7 +32,7 @@ def test_the_book_is_numbered(prepare, tmp_path):
     names = '58_anomaly', 'how_to_export', 'index'
     for name in names:
         write_page(tmp_path / f'{name}.ipynb', 'Odd: rows', 'x = 1')
-    prepare.add_tops()
+    prepare.finish_pages()
     pages = [
         json.loads((tmp_path / f'{name}.ipynb').read_text(encoding='utf-8')) for name in names
     ]
