@@ -20,7 +20,7 @@ import torch.distributed as dist
 from torch import nn
 from torch.nn.parallel import DistributedDataParallel
 
-from .checkpoints import Checkpoints, checkpoints_in, differences
+from .checkpoints import checkpoints_in, differences
 from .layer import evaluation_mode
 from .machine import kept_generators
 
@@ -374,7 +374,7 @@ def shared_checkpoints(
             yield kept
         return
     with ExitStack() as held:
-        opened: list = []  # in the first process
+        opened = []  # in the first process
 
         def open_in_first():
             opened.append(held.enter_context(own))
