@@ -20,7 +20,7 @@ import torch.distributed as dist
 from torch import nn
 from torch.nn.parallel import DistributedDataParallel
 
-from .checkpoints import Checkpoints, checkpoints_in, differences
+from .checkpoints import checkpoints_in, differences
 from .layer import evaluation_mode
 from .machine import kept_generators
 
@@ -368,15 +368,18 @@ def shared_checkpoints(
     seconds: float = 30.0,  # how long to wait between two checkpoints
 ) -> Iterator:
     "Gives what `checkpoints_in` gives, in all processes, of a folder that the first one holds."
-    kept: Checkpoints | Elsewhere | None = None
+    own = checkpoints_in(folder, run, resume, seconds)
+    if world_size() == 1:
+        with own as kept:
+            yield kept
+        return
     with ExitStack() as held:
+        opened = []  # in the first process
 
-        def found_by_first():
-            nonlocal kept
-            kept = held.enter_context(checkpoints_in(folder, run, resume, seconds))
-            return kept and kept.found
+        def open_in_first():
+            opened.append(held.enter_context(own))
+            return opened[0] and opened[0].found
 
-        found = from_first(found_by_first)
-        if rank() and folder is not None:
-            kept = Elsewhere(found)
-        yield kept
+        found = from_first(open_in_first)
+        elsewhere = None if folder is None else Elsewhere(found)
+        yield elsewhere if rank() else opened[0]

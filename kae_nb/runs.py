@@ -10,7 +10,7 @@ __all__ = ['RUN_DEFAULTS', 'FIT_SETTINGS', 'OWN_DEFAULTS', 'MODELS', 'run_settin
 # %% ../nbs/54_runs.ipynb #114cfcf7
 import inspect, os, sys, warnings
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from dataclasses import asdict
 from functools import partial
 from pathlib import Path
@@ -284,16 +284,18 @@ def _check_out(out, resume):
         raise FileExistsError(f'{out} holds a finished run; choose another folder')
 
 
-@contextmanager
 def _held(out):
-    "Hold the folder of the results for the block; the first of several processes does."
+    "A block in which the folder of the results is held, by the first of several processes."
     if rank():
-        yield
-        return
+        return nullcontext()
     out.mkdir(parents=True, exist_ok=True)
-    with locked(out, 'kae_train'):
-        remove_leftovers(out)
-        yield
+    return locked(out, 'kae_train')
+
+
+def _is_done(out, run):
+    "Whether a run has ended, in a folder that is held; what killed ones left there goes."
+    remove_leftovers(out)
+    return (out / 'run.json').exists() and not _is_longer(out, run)
 
 
 @delegates(run_settings)
@@ -316,7 +318,7 @@ def train_run(
     full = complete_settings(model, **{name: run[name] for name in FIT_SETTINGS})
     run.update({name: full[name] for name in FIT_SETTINGS})
     with _held(out):
-        if from_first(lambda: (out / 'run.json').exists() and not _is_longer(out, run)):
+        if from_first(partial(_is_done, out, run)):
             return from_first(lambda: read_run(out, run, fingerprint(dataset.x_train)))
         own = {name: run[name] for name in FIT_SETTINGS}
         kept = dict(checkpoint=out / 'checkpoints', resume=resume, progress=progress)
