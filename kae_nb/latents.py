@@ -196,7 +196,7 @@ def encode_in_parts(
 def kae_encode(
     model: str,  # a file that kae_train or save wrote
     source: str,  # a folder of pictures, a picture, a .npz, a table, or a name such as mnist
-    out: str = 'codes.parquet',  # file to write: .parquet, .csv or .npz
+    out: str = 'codes.csv',  # file to write: .csv, .npz or .parquet
     labels: str = None,  # name of the column with the labels, if the source is a table
     data_root: str = None,  # folder with the data of a name, where it is not in the usual place
     size: str = None,  # of a picture, such as 28x28, for a model that does not say

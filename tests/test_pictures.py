@@ -248,7 +248,7 @@ def test_a_module_of_ones_own(folder):
         assert told[0] == 0, told
         status, _, errors = in_terminal(command, 'conv.safetensors', *arguments)
         assert status == 2 and '--model_class own_convolutions:Conv' in errors, errors
-    codes = pd.read_parquet('codes.parquet')
+    codes = pd.read_csv('codes.csv')
     assert codes.columns.tolist() == ['name', 'label', 'z0', 'z1', 'z2']
     row = codes[codes.name == 'odd/00001.png'].iloc[0, 2:].to_numpy(np.float32)
     x = data.x_train[data.files_train.index('odd/00001.png')]
