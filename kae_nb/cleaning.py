@@ -23,7 +23,7 @@ from .pictures import as_pictures, check_pictures, find_pictures, open_model, re
 from .reconstruction import as_images
 from .sources import as_path
 
-# %% ../nbs/64_cleaning.ipynb #35224a55
+# %% ../nbs/64_cleaning.ipynb #8386d13f
 def _targets(pictures, out):
     "Where each of several pictures is written; `ValueError` for two in one place, or its own."
     targets, sources = {}, {file.resolve() for file, _ in pictures}
@@ -60,7 +60,7 @@ def denoise_files(
             tell(len(some))
     return unreadable
 
-
+# %% ../nbs/64_cleaning.ipynb #35224a55
 def kae_denoise(
     model: str,  # a file that kae_train or save wrote
     files: list,  # pictures, and folders of them

@@ -24,28 +24,28 @@ from .checkpoints import checkpoints_in, differences
 from .layer import evaluation_mode
 from .machine import kept_generators
 
-# %% ../nbs/26b_distributed.ipynb #c1ebb215
+# %% ../nbs/26b_distributed.ipynb #3455cec4
 def world_size() -> int:
     "Return how many processes train together: 1 if this one has joined no others."
     return dist.get_world_size() if dist.is_available() and dist.is_initialized() else 1
 
-
+# %% ../nbs/26b_distributed.ipynb #c1ebb215
 def rank() -> int:
     "Return the number of this process, counted from 0."
     return dist.get_rank() if world_size() > 1 else 0
 
-# %% ../nbs/26b_distributed.ipynb #458588ad
+# %% ../nbs/26b_distributed.ipynb #ca92c096
 class ProcessLost(ConnectionError):
     "Another process cannot be reached, or has ended."
 
-
+# %% ../nbs/26b_distributed.ipynb #08eec9fd
 def is_joined_by(
     environment: dict = os.environ,  # of the process
 ) -> bool:
     "Return whether this process was started as one of several."
     return int(environment.get('WORLD_SIZE', 1)) > 1
 
-
+# %% ../nbs/26b_distributed.ipynb #458588ad
 def _wait_for_first(timeout):
     "Wait until the first process can be reached; `TimeoutError` if it cannot."
     place, end = (os.environ['MASTER_ADDR'], int(os.environ['MASTER_PORT'])), time.time() + timeout
@@ -143,7 +143,7 @@ def joined(
     finally:
         dist.destroy_process_group()
 
-# %% ../nbs/26b_distributed.ipynb #e4e415cd
+# %% ../nbs/26b_distributed.ipynb #3e480f87
 def own_device(
     device: str,  # what the user asks for, such as cuda
 ) -> str:  # such as cuda:1 in the second process of a machine
@@ -154,19 +154,19 @@ def own_device(
         else device
     )
 
-
+# %% ../nbs/26b_distributed.ipynb #e4e415cd
 def is_restart() -> bool:
     "Return whether torchrun started this process in place of one that was lost."
     return is_joined_by() and int(os.environ.get('TORCHELASTIC_RESTART_COUNT', 0)) > 0
 
-# %% ../nbs/26b_distributed.ipynb #97ea2215
+# %% ../nbs/26b_distributed.ipynb #9f54c469
 class Share(NamedTuple):
     "What one of several processes has of a batch."
 
     rows: torch.Tensor  # (m, d)
     n: int  # rows of the whole batch
 
-
+# %% ../nbs/26b_distributed.ipynb #580fa905
 def bounds(
     n: int,  # rows of a batch
 ) -> tuple:  # its first row, and the one after its last
@@ -175,7 +175,7 @@ def bounds(
     start = rank() * each + min(rank(), more)
     return start, start + each + (rank() < more)
 
-
+# %% ../nbs/26b_distributed.ipynb #97ea2215
 def share_of(
     n: int,  # rows of a batch
 ) -> slice:
@@ -274,7 +274,7 @@ def agreed(
         flags = told.tolist()
     return tuple(map(bool, flags))
 
-# %% ../nbs/26b_distributed.ipynb #b8fe2ee1
+# %% ../nbs/26b_distributed.ipynb #753b8b0d
 def from_first(
     function: Callable,  # called in the first process
 ) -> Any:  # what it returned there
@@ -292,7 +292,7 @@ def from_first(
         raise found[1]
     return found[0]
 
-
+# %% ../nbs/26b_distributed.ipynb #b8fe2ee1
 def gathered(
     value: object,  # of this process
 ) -> list:  # of all, in the order of their numbers
@@ -303,7 +303,7 @@ def gathered(
     dist.all_gather_object(found, value)
     return found
 
-# %% ../nbs/26b_distributed.ipynb #8bc0f34a
+# %% ../nbs/26b_distributed.ipynb #e2669461
 @torch.no_grad()
 def same_everywhere(
     model: nn.Module,  # whose parameters and buffers are overwritten, but in the first process
@@ -313,7 +313,7 @@ def same_everywhere(
         for tensor in (*model.parameters(), *model.buffers()):
             dist.broadcast(tensor.detach(), src=0)
 
-
+# %% ../nbs/26b_distributed.ipynb #8bc0f34a
 def check_alike(
     run: dict,  # what this process was told
 ):
@@ -338,7 +338,7 @@ def first_before_others() -> Iterator:
         dist.barrier(patient)
     dist.destroy_process_group(patient)
 
-# %% ../nbs/26b_distributed.ipynb #21904a82
+# %% ../nbs/26b_distributed.ipynb #9b8d4163
 class Elsewhere:
     "Checkpoints that another process keeps."
 
@@ -359,7 +359,7 @@ class Elsewhere:
     def save(self, step: int, tensors: dict, state: dict):
         "Leave it to the process that keeps them."
 
-
+# %% ../nbs/26b_distributed.ipynb #21904a82
 @contextmanager
 def shared_checkpoints(
     folder: str | Path | None,  # where the first process keeps them, or None for no checkpoints

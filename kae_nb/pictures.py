@@ -75,7 +75,7 @@ def picture_record(
         _check_record(model, record)
     return record
 
-# %% ../nbs/61_pictures.ipynb #206084dc
+# %% ../nbs/61_pictures.ipynb #910b5055
 UNDONE = {  # name of a preprocessing: what takes it back
     'original': lambda x: x,
     'inverse': lambda x: 1 - x,
@@ -95,7 +95,7 @@ def check_pictures(
         )
     return record
 
-
+# %% ../nbs/61_pictures.ipynb #206084dc
 def read_rows(
     files: list,  # image files of any size and format
     record: dict,  # from picture_record
@@ -223,7 +223,7 @@ def open_source(
     check_pictures(record)
     return _of_files(path.parent, [path], record)
 
-# %% ../nbs/61_pictures.ipynb #104666a2
+# %% ../nbs/61_pictures.ipynb #b59b4962
 @dataclass(frozen=True)
 class Opened:
     "A model that a command works with."
@@ -232,7 +232,7 @@ class Opened:
     record: dict  # from picture_record
     version: str  # a checksum of its file
 
-
+# %% ../nbs/61_pictures.ipynb #104666a2
 def open_model(
     model: str | Path,  # a file that save or save_module wrote
     size: str = None,  # of a picture, for a model that does not say

@@ -116,7 +116,7 @@ def open_collection(
     names = [name for name in files if kept[name][1] is not None]
     return Index(torch.stack([kept[name][1] for name in names]), metric, names=names)
 
-# %% ../nbs/63_search.ipynb #71bc69e0
+# %% ../nbs/63_search.ipynb #bf1dbbd9
 def thumbnail(
     file: str | Path,  # a picture that can be read
     side: int = 112,  # pixels
@@ -129,7 +129,7 @@ def thumbnail(
     how = Image.Resampling.LANCZOS if smaller else Image.Resampling.NEAREST
     return ImageOps.pad(image, (side, side), how, color='white')
 
-
+# %% ../nbs/63_search.ipynb #71bc69e0
 def _font(size):
     "A font with letters of many languages: the one that matplotlib brings along."
     import matplotlib
@@ -170,7 +170,7 @@ def contact_sheet(
                 draw.text(at, _fitting(as_text(text), font, side), 'black', font)
     return sheet
 
-# %% ../nbs/63_search.ipynb #fed540a1
+# %% ../nbs/63_search.ipynb #55953135
 SHOWN = 50  # pictures sought that are drawn on the sheet
 
 
@@ -195,7 +195,7 @@ def neighbors_of(
         neighbors.append(others[:k])
     return neighbors
 
-
+# %% ../nbs/63_search.ipynb #fed540a1
 def kae_search(
     model: str,  # a file that kae_train or save wrote
     collection: str,  # a folder of pictures, in it and below

@@ -49,7 +49,7 @@ def block_orders(
         ]
         yield torch.cat(mixed)
 
-# %% ../nbs/22a_streams.ipynb #fd543faf
+# %% ../nbs/22a_streams.ipynb #d73f1fca
 def rows_in(
     batch: object,  # (n, d) or images (n, …), an array or a tensor; or a list that begins with it
     what: str = 'a batch',  # for messages
@@ -61,7 +61,7 @@ def rows_in(
         raise TypeError(f'{what} is a dict with {list(batch)}: give its images alone, as an array')
     return rows_and_shape(what, batch)[0]
 
-
+# %% ../nbs/22a_streams.ipynb #fd543faf
 def as_numbers(
     rows: torch.Tensor,  # (n, d) floats or uint8
     like: torch.Tensor,  # of the type and on the device that the rows shall have

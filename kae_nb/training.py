@@ -234,7 +234,7 @@ class State:
         epoch = (self.steps_done - 1) // self.steps_per_epoch + 1
         check_finite(self.losses[:done], f'epoch {epoch}', lr, checkpoints)
 
-# %% ../nbs/27_training.ipynb #163b2c96
+# %% ../nbs/27_training.ipynb #5f3bcd56
 def random_states(
     device: torch.device,  # that is computed on
 ) -> dict:  # tensors by the kind of device
@@ -242,7 +242,7 @@ def random_states(
     found = dict(cpu=torch.get_rng_state())
     return found | dict(cuda=torch.cuda.get_rng_state(device)) if device.type == 'cuda' else found
 
-
+# %% ../nbs/27_training.ipynb #163b2c96
 def tensors_of(
     state: State,  # where the training stands
 ) -> dict:  # tensors by name
@@ -497,7 +497,7 @@ def train(
             start = time.perf_counter()
         return _finished(state, settings, checkpoints)
 
-# %% ../nbs/27_training.ipynb #6eb457f7
+# %% ../nbs/27_training.ipynb #b4965b78
 def check_model(
     model: object,  # what shall be trained
 ) -> torch.Tensor:  # one of its parameters
@@ -516,7 +516,7 @@ def check_model(
         )
     return parameters[0]
 
-
+# %% ../nbs/27_training.ipynb #7bd22220
 def _check_values(model, rows, what):
     "A `ValueError` for rows that are not finite; NaN is a gap, if the model takes gaps."
     takes_gaps = getattr(model, 'missing', None)
@@ -563,7 +563,7 @@ def check_rows(
             'but the model ends in a sigmoid, which reaches from 0 to 1'
         )
 
-
+# %% ../nbs/27_training.ipynb #6eb457f7
 def check_trainable(
     model: object,  # what shall be trained
     dataset: object,  # what it shall be trained with, in memory
@@ -606,7 +606,7 @@ def highest_rates(
         return [settings['lr'] for _ in model.parameters()]
     return layer_rates(model, x, settings['lr'])
 
-# %% ../nbs/27_training.ipynb #e661b685
+# %% ../nbs/27_training.ipynb #04e65e86
 def move_to(
     model: nn.Module,  # moved to the device
     device: str | torch.device = None,  # where to train; the model's own device if None
@@ -620,7 +620,7 @@ def move_to(
     model.to(device)
     return next(p for p in model.parameters() if p.is_floating_point()).detach()
 
-
+# %% ../nbs/27_training.ipynb #e661b685
 def images_for(
     model: nn.Module,  # moved to the device
     dataset: Dataset,  # a Dataset
@@ -641,7 +641,7 @@ def hold_out(
     rest, held = (places.to(x.device) for places in held_places(len(x), part, seed))
     return (x[rest] if part else x), x[held]
 
-# %% ../nbs/27_training.ipynb #cca33903
+# %% ../nbs/27_training.ipynb #721a82aa
 def pixel_loss(
     y: torch.Tensor,  # (m, d) what the model has made
     batch: torch.Tensor,  # (m, d) of what
@@ -660,7 +660,7 @@ def pixel_loss(
     share = mean(torch.where(known, y, batch), batch) * known.numel() / count.clamp(1)
     return share * world_size() if n else share
 
-
+# %% ../nbs/27_training.ipynb #cca33903
 def total_loss(
     model: nn.Module,  # images (batch, d) to images
     batch: torch.Tensor,  # (batch, d)
@@ -879,7 +879,7 @@ def _train_one(model, data, settings, checkpoints, **options):
         finally:
             model.eval()
 
-# %% ../nbs/27_training.ipynb #34c4b1de
+# %% ../nbs/27_training.ipynb #46d7337c
 def judges_of(
     validation: object,  # what fit is given
 ) -> RowSource | BatchSource | None:
@@ -895,7 +895,7 @@ def judges_of(
         )
     return judges
 
-
+# %% ../nbs/27_training.ipynb #34c4b1de
 def training_data(
     model: nn.Module,  # on its device
     dataset: object,  # what fit is given
