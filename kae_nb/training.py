@@ -870,8 +870,8 @@ def _train_one(model, data, settings, checkpoints, **options):
         )
     if data.judges:
         tests['validation_loss'] = partial(_judge, model, data.judges, data.some, protocol)
-    work = settings['batch_size'] * sum(p.numel() for p in model.parameters())
-    with few_threads(min(settings['batch_size'], data.n) * work // settings['batch_size']):
+    work = min(settings['batch_size'], data.n) * sum(p.numel() for p in model.parameters())
+    with few_threads(work):
         model.train()
         try:
             kept = dict(checkpoints=checkpoints, **options)
@@ -1000,7 +1000,9 @@ def fit(
     check_alike(dict(run, images=data.n, steps=data.steps))
     if checkpoint is not None:
         run.update(data.marks())
-    start = {name: p.detach().clone() for name, p in model.named_parameters()}
+    start = {}
+    if data.judges:  # a copy, for settle
+        start = {name: p.detach().clone() for name, p in model.named_parameters()}
     folder = shared_checkpoints(checkpoint, run, check_flag('resume', resume), checkpoint_seconds)
     with kept_generators(), folder as kept:
         torch.manual_seed(settings['seed'] + rank())
