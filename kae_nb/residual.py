@@ -17,11 +17,12 @@ from sklearn.decomposition import PCA
 from torch import nn
 
 from .autoencoder import AutoEncoder, check_widths, load_module, placement
-from .checks import check_size
+from .checks import check_rate, check_size
 from .coding import held_errors, mean_error
 from .files import read_tensors
 from .layer import evaluation_mode
 from .layers import find_layer, make_layer
+from .losses import squared_distances
 
 # %% ../nbs/46_residual.ipynb #a3df245a
 ACTIVATIONS = {'silu': nn.SiLU, 'gelu': nn.GELU, 'relu': nn.ReLU}
@@ -54,7 +55,8 @@ def straight_through(
 class ResidualAutoEncoder(AutoEncoder):
     "An autoencoder of any data: a linear path that begins as PCA, with networks beside it."
 
-    saved_options = 'in_features', 'latent_dim', 'hidden_dims', 'missing'
+    saved_options = 'in_features', 'latent_dim', 'hidden_dims', 'missing', 'contrast'
+    near_axes = 100  # at most, by which images are compared if there is a contrast
     output = 'cut'  # see start_from_pca
     recipe = dict(lr=1.6e-2, neighbors=1e-3)  # settings of fit, where nothing is said
 
@@ -68,6 +70,9 @@ class ResidualAutoEncoder(AutoEncoder):
         layer: str | Callable = 'unit_polynomial',
         protocol: None = None,  # there is no paper behind it
         missing: str = None,  # 'mean' or 'indicator' to take rows with gaps, see AutoEncoder
+        # the part of the nearest images by pixels that training may give up for the nearest by
+        # contrast, see compared; 0 for pixels alone
+        contrast: float = 0.0,
         **layer_options,  # what the layers take, such as order=3; device and dtype
     ):
         nn.Module.__init__(self)
@@ -92,6 +97,12 @@ class ResidualAutoEncoder(AutoEncoder):
         self.register_buffer('mean', torch.zeros(self.in_features, **placed))
         self.register_buffer('limits', torch.tensor([-math.inf, math.inf], **placed))
         self.register_buffer('is_started', torch.tensor(False, device=placed.get('device')))
+        self.contrast = check_rate('contrast', contrast, 0.9, zero=True)
+        if self.contrast:
+            self.recipe = dict(self.recipe, neighbors=2e-3)
+            n_axes = min(self.near_axes, self.in_features)
+            self.register_buffer('contrast_weight', torch.zeros((), **placed))
+            self.register_buffer('axes', torch.zeros(n_axes, self.in_features, **placed))
         self._take_gaps(missing, **placed)
 
     def _stack(self, widths):
@@ -102,6 +113,10 @@ class ResidualAutoEncoder(AutoEncoder):
         pairs = zip(widths[1:], widths[2:])
         hidden = [hidden_layer(self.layer, a, b, **self.layer_options) for a, b in pairs]
         return nn.Sequential(linear, *hidden)
+
+    def extra_repr(self) -> str:
+        "The contrast, if there is one."
+        return f'contrast={self.contrast:g}' if self.contrast else ''
 
     @property
     def started(self) -> bool:
@@ -136,9 +151,13 @@ def start_from_pca(
             f'PCA has at most {min(rows.shape)} components for {len(rows)} images of '
             f'{rows.shape[1]} numbers, latent_dim is {q}'
         )
-    pca = PCA(q, random_state=0).fit(rows)
-    unit = math.sqrt(pca.explained_variance_.mean()) or 1.0
-    axes = torch.from_numpy(np.array(pca.components_))
+    if self.contrast and not are_images:
+        raise ValueError(f'contrast={self.contrast:g} is for images, these rows are none')
+    n_axes = min(len(self.axes), *rows.shape) if self.contrast else 0
+    pca = PCA(max(q, n_axes), random_state=0).fit(rows)
+    unit = math.sqrt(pca.explained_variance_[:q].mean()) or 1.0
+    every_axis = torch.from_numpy(np.array(pca.components_))
+    axes = every_axis[:q]
     total = max(rows.var(0).sum(), np.finfo(np.float32).tiny)
     is_picture = are_images and rows.min() >= 0 and rows.max() <= 1
     with torch.no_grad():
@@ -148,10 +167,60 @@ def start_from_pca(
         self.mean.copy_(torch.from_numpy(pca.mean_))
         self.linear_out.bias.copy_(self.mean)
         self.encoder[0].weight.mul_(math.sqrt(self.in_features / total))
+        if self.contrast:
+            spread = torch.from_numpy(pca.explained_variance_).sqrt().clamp(min=unit / 100)
+            softened = every_axis * (spread / unit)[:, None] ** -0.125
+            self.axes[:n_axes].copy_(softened[:n_axes])
+            self._weigh_contrast(x[:: max(1, len(x) // 1000)][:1000])
         if is_picture:
             self.limits.copy_(torch.tensor([0.0, 1.0]))
         self.is_started.fill_(True)
     return self
+
+# %% ../nbs/46_residual.ipynb #e2ce10a5
+@patch
+@torch.no_grad()
+def compared(
+    self: ResidualAutoEncoder,
+    x: torch.Tensor,  # (n, d) images of a batch
+) -> torch.Tensor:  # (n, 2 · axes), or x itself for a contrast of 0
+    "Return rows whose distances say which images are near."
+    if not self.contrast:
+        return x
+    centered = x - x.mean(1, keepdim=True)
+    spread = centered.square().mean(1, keepdim=True).sqrt()
+    unit = spread.mean().clamp(min=torch.finfo(x.dtype).tiny)
+    contrast = centered * unit / spread.clamp(min=unit / 10)
+    w = self.contrast_weight
+    parts = (1 - w).sqrt() * x, w.sqrt() * contrast
+    return torch.cat([part @ self.axes.T for part in parts], 1)
+
+# %% ../nbs/46_residual.ipynb #3519126a
+def _nearest(rows):
+    "The places of the ten nearest other rows of each, or of all if there are fewer."
+    itself = torch.eye(len(rows), dtype=torch.bool, device=rows.device)
+    distances = squared_distances(rows.double()).masked_fill(itself, math.inf)
+    return distances.topk(min(10, len(rows) - 1), largest=False).indices
+
+
+@patch
+def _weigh_contrast(self: ResidualAutoEncoder, x):
+    "Find the weight by which the contrast takes its part of the nearest images."
+    by_pixels = _nearest(x)
+
+    def found(weight):
+        self.contrast_weight.fill_(weight)
+        same = by_pixels[:, :, None] == _nearest(self.compared(x))[:, None]
+        return same.any(2).double().mean()
+
+    enough = found(0) - self.contrast
+    low, high = 0.0, 1.0
+    for _ in range(20):
+        middle = (low + high) / 2
+        if found(middle) < enough:
+            high = middle
+        else:
+            low = middle
 
 # %% ../nbs/46_residual.ipynb #f9d441e9
 @patch

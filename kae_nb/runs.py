@@ -80,6 +80,9 @@ def run_settings(
     # widths of layers between images and latents, such as 128,64; none if not given, and 512,256
     # in the residual model
     hidden_dims: list = None,
+    # of the residual model: the part of the nearest images by pixels that gives way to the
+    # nearest by contrast in what training keeps near; 0 for pixels alone
+    contrast: float = 0.0,
     **kwargs,
 ) -> dict:  # by name
     "Return the settings of a run; those of the training are what `fit` takes."
@@ -131,6 +134,8 @@ def make_model(
     make, _ = MODELS[run['model']]
     sizes = in_features, run['latent_dim'], run['hidden_dims']
     own = dict(layer=run['layer'], protocol=run['protocol'], **run['layer_options'])
+    if run['contrast']:
+        own['contrast'] = run['contrast']
     if check_on is None:
         return make(*sizes, **own)
     return check_model_size(*sizes, device=check_on, make=make, **own)
@@ -152,6 +157,8 @@ def complete_run(
         run[name] = value if run[name] is None else run[name]
     for name, types in option_types(run_settings).items():
         run[name] = option_value(name, run[name], *types)
+    if run['contrast'] and run['model'] != 'residual':
+        raise ValueError(f'contrast is for model=\'residual\', not for model={run["model"]!r}')
     run['data_options'] = check_options(run['data_options'], load_dataset)
     run['layer_options'] = check_options(run['layer_options'], find_layer(run['layer']))
     model = make_model(run, 1, check_on=device)

@@ -685,6 +685,8 @@ def total_loss(
     loss = pixel_loss(y.to(batch.dtype), batch, settings['loss'], known, n)
     if neighbors:
         images = rows_of_all(batch, n) if n else batch
+        if hasattr(model, 'compared'):
+            images = model.compared(images)
         scale = getattr(model, 'log_scale', 0.0)
         loss = loss + neighbors * neighbor_loss(images, latents.to(batch.dtype), scale)
     return loss
