@@ -10,7 +10,7 @@ __all__ = ['RUN_DEFAULTS', 'FIT_SETTINGS', 'OWN_DEFAULTS', 'MODELS', 'run_settin
 # %% ../nbs/54_runs.ipynb #114cfcf7
 import inspect, os, sys, warnings
 from collections.abc import Iterator
-from contextlib import contextmanager, nullcontext
+from contextlib import contextmanager, suppress
 from dataclasses import asdict
 from functools import partial
 from pathlib import Path
@@ -291,12 +291,19 @@ def _check_out(out, resume):
         raise FileExistsError(f'{out} holds a finished run; choose another folder')
 
 
+@contextmanager
 def _held(out):
-    "A block in which the folder of the results is held, by the first of several processes."
+    "Hold the folder of the results in the first of several processes; if it stays empty, it goes."
     if rank():
-        return nullcontext()
+        yield
+        return
     out.mkdir(parents=True, exist_ok=True)
-    return locked(out, 'kae_train')
+    try:
+        with locked(out, 'kae_train'):
+            yield
+    finally:
+        with suppress(OSError):  # it holds something
+            out.rmdir()
 
 
 def _is_done(out, run):
