@@ -50,7 +50,7 @@ from .files import fingerprint
 from .history import History, problem_of, references
 from .layer import evaluation_mode
 from .layers import LAYERS
-from .losses import CORRUPTIONS, LOSSES, corrupt, neighbor_loss
+from .losses import CORRUPTIONS, LOSSES, corrupt, deformed, neighbor_loss
 from kae_nb.machine import (
     check_compiler,
     check_device,
@@ -70,7 +70,9 @@ OPTIMIZERS = {  # name: (function of parameters and lr, largest lr that can make
     # gradients of a mean over d pixels are of the order 1/d, so rates can be large
     'sgd': (partial(torch.optim.SGD, momentum=0.9, nesterov=True), 1e4),
 }
-EXTRAS = dict(neighbors=0.0, latent_noise=0.0, validation=0.0)  # in no recipe but a model's own
+EXTRAS = {  # in no recipe but a model's own
+    name: 0.0 for name in ('neighbors', 'deformation', 'latent_noise', 'validation')
+}
 RECIPES = {
     None: dict(lr=None, weight_decay=0.0, shuffle=True, one_cycle=True, **EXTRAS),
     'paper': dict(lr=1e-4, weight_decay=1e-4, shuffle=False, one_cycle=False, **EXTRAS),
@@ -110,6 +112,9 @@ def complete_settings(
     loss: str = 'mse',  # of pixels: mse, l1 or bce (a name in LOSSES)
     # weight of the loss that keeps near images near among the latents, else the model's or 0
     neighbors: float = None,
+    # how far images are deformed that ask for their neighbors in it, see deformed; else the
+    # model's or 0
+    deformation: float = None,
     # standard deviation of noise on the latents, in units of the batch's own, else the model's or 0
     latent_noise: float = None,
     # noise on the images that the model is shown, to be compared with the clean ones: gaussian or
@@ -135,10 +140,17 @@ def complete_settings(
     _, highest = lookup(OPTIMIZERS, optimizer, 'optimizer')
     if lr is None:
         lr = recipe['lr'] or default_lr(model, optimizer)
-    given = dict(weight_decay=weight_decay, neighbors=neighbors, latent_noise=latent_noise)
-    given |= dict(validation=validation)
+    given = dict(weight_decay=weight_decay, neighbors=neighbors, deformation=deformation)
+    given |= dict(latent_noise=latent_noise, validation=validation)
     numbers = {name: recipe[name] if value is None else value for name, value in given.items()}
     validation = check_rate('validation', numbers.pop('validation'), 0.5, zero=True)
+    numbers = {name: check_rate(name, value, zero=True) for name, value in numbers.items()}
+    if deformation and not numbers['neighbors']:
+        raise ValueError(
+            f'deformation={deformation:g} is of images that ask for their neighbors: '
+            'give neighbors too'
+        )
+    numbers['deformation'] *= numbers['neighbors'] > 0
     if check_flag('restore_best', restore_best) and validation:
         raise ValueError(
             'restore_best chooses the epoch on test images, validation on images held out: '
@@ -156,7 +168,7 @@ def complete_settings(
     return dict(
         epochs=check_size('epochs', epochs),
         lr=check_rate(f'lr for {optimizer}', lr, highest),
-        **{name: check_rate(name, value, zero=True) for name, value in numbers.items()},
+        **numbers,
         loss=loss,
         noise=noise,
         noise_strength=noise_strength,
@@ -666,9 +678,11 @@ def total_loss(
     batch: torch.Tensor,  # (batch, d)
     settings: dict,  # complete_settings
     n: int = None,  # rows of the whole batch, of which several processes each have a share
+    image_shape: tuple = None,  # (height, width) or (3, height, width), for deformation
 ) -> torch.Tensor:  # (), whose mean over processes is the loss of the whole batch
     "Return the loss of pixels, with that of neighbors and with noise on latents if asked for."
     noise, neighbors = settings['latent_noise'], settings['neighbors']
+    deformation, asking = settings['deformation'], None
     shown = corrupt(batch, settings['noise'], settings['noise_strength'])
     half = torch.autocast(batch.device.type, torch.bfloat16, enabled=settings['mixed_precision'])
     with half:
@@ -679,6 +693,8 @@ def total_loss(
             latents = rows_of_all(z.to(batch.dtype), n) if n else z
             sigma = noise * latents.detach().std(0, correction=0)
             y = model.decode(z + sigma * torch.randn_like(z) if noise else z)
+        if deformation:
+            asking = model.encode(deformed(shown, image_shape, deformation)).to(batch.dtype)
     known = None
     if getattr(model, 'missing', None):  # gaps have no part in it
         known, batch = ~batch.isnan(), torch.where(batch.isnan(), model.means, batch)
@@ -687,19 +703,22 @@ def total_loss(
         images = rows_of_all(batch, n) if n else batch
         if hasattr(model, 'compared'):
             images = model.compared(images)
+        if n and deformation:
+            asking = rows_of_all(asking, n)
         scale = getattr(model, 'log_scale', 0.0)
-        loss = loss + neighbors * neighbor_loss(images, latents.to(batch.dtype), scale)
+        loss = loss + neighbors * neighbor_loss(images, latents.to(batch.dtype), scale, asking)
     return loss
 
 # %% ../nbs/27_training.ipynb #6bdc7e26
 def loss_function(
     model: nn.Module,  # images (batch, d) to images
     settings: dict,  # complete_settings
+    image_shape: tuple = None,  # (height, width) or (3, height, width), for deformation
 ) -> Callable:  # a function of a batch, and of n if it is a share, that returns its loss ()
     "Return `total_loss` as a function of the batch, compiled if the settings say so."
 
     def loss_of(batch, n=None):
-        return total_loss(model, batch, settings, n)
+        return total_loss(model, batch, settings, n, image_shape)
 
     # two versions: for full batches, and for the short last one
     return compile_anew(loss_of, dynamic=False) if settings['compile'] else loss_of
@@ -733,6 +752,7 @@ def check_loss(
     model: nn.Module,  # that shall be trained
     x: torch.Tensor,  # (n, d) training images, where it is
     settings: dict,  # complete_settings
+    image_shape: tuple = None,  # (height, width) or (3, height, width); None if it is not known
 ):
     "`ValueError` for a loss that cannot be computed of this model and these images."
     asked = [name for name in ('neighbors', 'latent_noise') if settings[name]]
@@ -741,9 +761,15 @@ def check_loss(
             f'{" and ".join(asked)} need a model with encode and decode, '
             f'{type(model).__name__} has none'
         )
+    if settings['deformation'] and (not image_shape or getattr(model, 'missing', None)):
+        what = 'rows with gaps' if image_shape else 'rows of no known height and width'
+        raise ValueError(
+            f'deformation={settings["deformation"]:g} is of whole images, these are {what}; '
+            'give a Dataset with an image_shape, or deformation=0'
+        )
     try:
         with evaluation_mode(model), torch.no_grad(), kept_generators():
-            total_loss(model, x[:3], settings)
+            total_loss(model, x[:3], settings, image_shape=image_shape)
     except RuntimeError as error:
         what = f'loss {settings["loss"]!r} cannot be computed of this model and these images'
         raise ValueError(f'{what}: {error}') from error
@@ -864,7 +890,8 @@ def _train_one(model, data, settings, checkpoints, **options):
     rates = found[1]['rates'] if found else from_first(new_rates)
     named = dict(model.named_parameters()) | dict(model.named_buffers())
     state = State(named, make_optimizer(model, settings, rates), data.steps, rates)
-    loss_of = averaged(model, loss_function(model, settings), data.few[:3])
+    loss_of = loss_function(model, settings, data.record.get('image_shape'))
+    loss_of = averaged(model, loss_of, data.few[:3])
     tests, protocol = {}, settings['protocol']
     if len(data.x_test):
         tests['test_loss'] = lambda: mean_error(
@@ -997,7 +1024,7 @@ def fit(
         raise ValueError('restore_best chooses the epoch on test images, and there are none')
     prepare(model, data.some, data.are_images)
     same_everywhere(model)
-    check_loss(model, data.some, settings)
+    check_loss(model, data.some, settings, data.record.get('image_shape'))
     run = run_record(model, settings, judges)
     check_alike(dict(run, images=data.n, steps=data.steps))
     if checkpoint is not None:

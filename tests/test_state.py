@@ -299,6 +299,7 @@ layers.import_state(torch.nn.Linear(3, 2), torch.nn.Linear(3, 2).state_dict())
 layers.edge_values(layer, torch.zeros(5, 3))
 layers.plot_activations(layer, torch.rand(5, 3, generator=generator))
 losses.corrupt(x, 'salt_pepper')
+losses.deformed(x, (8, 8))
 losses.squared_distances(x)
 losses.neighbor_loss(x, z)
 residual.hidden_layer('silu', 3, 2)
@@ -557,6 +558,7 @@ MAY_CHANGE = {  # function: what it is for it to change, and why
             'layers.make_layer',
             'layers.import_state',
             'losses.corrupt',
+            'losses.deformed',
             'runs.make_model',
             'residual.hidden_layer',
             'residual.ResidualAutoEncoder',
