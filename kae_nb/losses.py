@@ -83,7 +83,7 @@ def neighbor_loss(
 def deformed(
     x: torch.Tensor,  # (n, d) images of a batch
     image_shape: tuple,  # (height, width) or (3, height, width)
-    strength: float = 0.05,  # how far the border moves, in units of half a side
+    strength: float = 0.05,  # standard deviation of the map's entries; a side is 2 long
 ) -> torch.Tensor:  # (n, d)
     "Return images that are turned, stretched, sheared and moved, drawn by torch's own generator."
     *color, height, width = image_shape
