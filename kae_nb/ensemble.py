@@ -661,7 +661,7 @@ def fit_many(
     ]
     x, x_test = images_for(sample, dataset, device, every[0]['compile'])
     prepare(sample, x, dataset.image_shape is not None)
-    check_loss(sample, x, every[0])
+    check_loss(sample, x, every[0], dataset.image_shape)
     size = memory_of(sample, x[: every[0]['batch_size']].clone())
     at_once = max(1, int(check_rate('max_memory', max_memory) * 1e9 // size))
     options = dict(checkpoint_seconds=seconds, resume=resume, progress=progress)

@@ -112,8 +112,8 @@ def complete_settings(
     loss: str = 'mse',  # of pixels: mse, l1 or bce (a name in LOSSES)
     # weight of the loss that keeps near images near among the latents, else the model's or 0
     neighbors: float = None,
-    # how far images are deformed that ask for their neighbors in it, see deformed; else the
-    # model's or 0
+    # how far images are deformed (0.05: a little, see losses.deformed) that ask for their
+    # neighbors in it; else the model's or 0
     deformation: float = None,
     # standard deviation of noise on the latents, in units of the batch's own, else the model's or 0
     latent_noise: float = None,
