@@ -89,7 +89,7 @@ def deformed(
     *color, height, width = image_shape
     images = x.reshape(len(x), *(color or [1]), height, width)
     change = strength * torch.randn(len(x), 2, 3, device=x.device, dtype=x.dtype)
-    change[:, :, 2] /= 2  # all pixels alike
+    change[:, :, 2] /= 2  # b, which moves all pixels alike
     maps = torch.eye(2, 3, device=x.device, dtype=x.dtype) + change
     grid = F.affine_grid(maps, images.shape, align_corners=False)
     read = F.grid_sample(images, grid, padding_mode='border', align_corners=False)

@@ -695,6 +695,7 @@ def total_loss(
             y = model.decode(z + sigma * torch.randn_like(z) if noise else z)
         if deformation:
             asking = model.encode(deformed(shown, image_shape, deformation)).to(batch.dtype)
+            asking = rows_of_all(asking, n) if n else asking
     known = None
     if getattr(model, 'missing', None):  # gaps have no part in it
         known, batch = ~batch.isnan(), torch.where(batch.isnan(), model.means, batch)
@@ -703,8 +704,6 @@ def total_loss(
         images = rows_of_all(batch, n) if n else batch
         if hasattr(model, 'compared'):
             images = model.compared(images)
-        if n and deformation:
-            asking = rows_of_all(asking, n)
         scale = getattr(model, 'log_scale', 0.0)
         loss = loss + neighbors * neighbor_loss(images, latents.to(batch.dtype), scale, asking)
     return loss
